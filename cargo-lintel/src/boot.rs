@@ -1,0 +1,239 @@
+//! `cargo lintel boot`: how much work it is until `main` runs, and how long that takes.
+//!
+//! *Work* is the number of guest instructions from the kernel's first one, counted by QEMU's
+//! emulator: with `-icount shift=0` the time-stamp counter advances by one per instruction, and
+//! the figure repeats to the digit. *Time* runs from the start of QEMU to the arrival of the
+//! kernel's report that `main` was reached, on the clock of the host.
+
+use crate::cmdline::CommandLine;
+use crate::runner::accel::{self, Accel, Choice};
+use crate::runner::control::{Event, Line};
+use crate::runner::qemu::{self, Boot, Config, Machine};
+use crate::runner::session::{self, Output};
+use crate::runner::stdio::Input;
+use crate::runner::{self, install};
+use crate::{elf, failure};
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What to measure.
+pub struct Options {
+    /// The accelerator to measure time with; every usable one if absent.
+    pub accel: Option<Choice>,
+    /// How many boots the median is taken of.
+    pub runs: u32,
+    /// Print JSON.
+    pub json: bool,
+}
+
+/// RAM of the machines measured, in MiB.
+const MEM: u32 = 256;
+/// A boot that takes longer than this is an error.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The figures of one program.
+#[derive(Debug, Serialize)]
+struct Report {
+    program: String,
+    instructions: Instructions,
+    time: Vec<Time>,
+}
+
+/// Guest instructions from the kernel's first one.
+#[derive(Debug, Serialize)]
+struct Instructions {
+    main: u64,
+    /// Absent if the program writes nothing.
+    first_write: Option<u64>,
+}
+
+/// Time from the start of QEMU to `main`.
+#[derive(Debug, Serialize)]
+struct Time {
+    accel: &'static str,
+    median_ms: f64,
+    runs_ms: Vec<f64>,
+}
+
+/// Measures every program (name and ELF) and prints the figures.
+pub fn run(programs: &[(String, PathBuf)], options: &Options) -> Result<u8> {
+    let qemu = install::ensure(&runner::QEMU)?;
+    let accels = accelerators(&qemu, options.accel)?;
+    let mut reports = Vec::new();
+    for (name, elf) in programs {
+        reports.push(measure(name, elf, &qemu, &accels, options.runs)?);
+        if !options.json {
+            print(&reports[reports.len() - 1]);
+        }
+    }
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&reports)?);
+    }
+    Ok(0)
+}
+
+fn accelerators(qemu: &Path, asked: Option<Choice>) -> Result<Vec<Accel>> {
+    let facts = accel::observe(qemu);
+    if let Some(choice) = asked {
+        let decision = accel::decide(choice, &facts).map_err(failure::environment)?;
+        return Ok(vec![decision.accel]);
+    }
+    let kvm = accel::decide(Choice::Kvm, &facts).map(|decision| decision.accel);
+    Ok(kvm.into_iter().chain([Accel::Tcg]).collect())
+}
+
+fn measure(name: &str, elf: &Path, qemu: &Path, accels: &[Accel], runs: u32) -> Result<Report> {
+    elf::check(elf)?;
+    let main = elf::main_address(elf)?.ok_or_else(|| {
+        failure::user(format!(
+            "{} has no symbol `main`: do not strip it",
+            elf.display()
+        ))
+    })?;
+    let boot = |accel, count| boot_once(elf, main, qemu, accel, count);
+    let counted = boot(Accel::Tcg, true)?;
+    let instructions = Instructions {
+        main: counted.main,
+        first_write: counted.first_write,
+    };
+    let mut time = Vec::new();
+    for &accel in accels {
+        let mut runs_ms = Vec::new();
+        for _ in 0..runs {
+            runs_ms.push(boot(accel, false)?.time.as_secs_f64() * 1e3);
+        }
+        time.push(Time {
+            accel: accel.name(),
+            median_ms: median(&runs_ms),
+            runs_ms,
+        });
+    }
+    Ok(Report {
+        program: name.to_owned(),
+        instructions,
+        time,
+    })
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() % 2 {
+        1 => sorted[middle],
+        _ => (sorted[middle - 1] + sorted[middle]) / 2.0,
+    }
+}
+
+/// What one boot has shown.
+struct Booted {
+    /// Ticks of the time-stamp counter from the kernel's first instruction to `main`.
+    main: u64,
+    /// The same to the first write.
+    first_write: Option<u64>,
+    /// Time to the arrival of the report about `main`.
+    time: Duration,
+}
+
+fn boot_once(elf: &Path, main: u64, qemu: &Path, accel: Accel, count: bool) -> Result<Booted> {
+    let config = Config {
+        machine: Machine::Microvm,
+        accel,
+        mem: MEM,
+        boot: Boot::Kernel {
+            elf: elf.to_path_buf(),
+            initrd: None,
+            append: command_line(elf, main).render(),
+        },
+        count_instructions: count,
+        streams: (-1, -1),
+        extra: Vec::new(),
+    };
+    let (mut reached, mut first_write) = (None, None);
+    let start = Instant::now();
+    let mut see = |line: Line, at: Instant| match line {
+        Line::Event(Event::Main(mark), _) => reached = Some((mark.ticks(), at - start)),
+        Line::Event(Event::FirstWrite(mark), _) => first_write = Some(mark.ticks()),
+        Line::Event(..) => {}
+        Line::Text(text) => eprintln!("{text}"),
+    };
+    let end = session::run(
+        qemu,
+        config,
+        Input::Null,
+        Output::Discard,
+        Some(LIMIT),
+        &mut see,
+    )?;
+    runner::conclude(end, Some(LIMIT))?;
+    let (main, time) =
+        reached.with_context(|| format!("{} ended without reaching `main`", elf.display()))?;
+    Ok(Booted {
+        main,
+        first_write,
+        time,
+    })
+}
+
+fn command_line(elf: &Path, main: u64) -> CommandLine {
+    let mut line = CommandLine::default();
+    line.set("argv0", elf);
+    line.set("stdin", Input::Null.name());
+    line.set("tty", "");
+    line.set("err", format!("{:#x}", qemu::port::ERR));
+    line.set("ctl", format!("{:#x}", qemu::port::CTL));
+    line.set("mark", format!("{main:#x}"));
+    line
+}
+
+fn print(report: &Report) {
+    println!("{}", report.program);
+    println!(
+        "  instructions to main         {:>14}",
+        grouped(report.instructions.main)
+    );
+    if let Some(count) = report.instructions.first_write {
+        println!("  instructions to first write  {:>14}", grouped(count));
+    }
+    for time in &report.time {
+        println!(
+            "  QEMU start to main, {:<8} {:>11.1} ms  (median of {})",
+            time.accel,
+            time.median_ms,
+            time.runs_ms.len()
+        );
+    }
+}
+
+/// A number with a comma every three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(123), "123");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+}

@@ -1,0 +1,281 @@
+//! One QEMU from start to end: its streams are carried, its control channel is read, it never
+//! outlives us.
+
+use crate::runner::control::{self, Event, Line};
+use crate::runner::qemu::{self, Config};
+use crate::runner::stdio::{self, Input, Pumped};
+use crate::sys::{self, RawTerminal};
+use anyhow::{Context, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Where the program's standard output and standard error go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// To ours.
+    Inherit,
+    /// Nowhere.
+    Discard,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub enum End {
+    /// The program ended with this exit code.
+    Exit(u8),
+    /// QEMU ended without a word from the kernel: its status and what it printed.
+    Lost(ExitStatus, String),
+    /// The time limit ran out.
+    Timeout,
+    /// We were told to stop by this signal (or by Ctrl-C twice: `SIGINT`).
+    Signal(i32),
+    /// The reader of our standard output has gone.
+    BrokenPipe,
+}
+
+/// What the threads tell the supervisor.
+enum Message {
+    Line(Line, Instant),
+    ControlClosed,
+    ErrorsClosed,
+    Output(Pumped),
+    Signal(i32),
+}
+
+/// How long QEMU may take to end after the program has, and how long we wait for streams to close
+/// after QEMU was killed.
+const GRACE: Duration = Duration::from_secs(3);
+/// Output may lie this long in a pipe (bytes) before QEMU notices.
+const PIPE_SIZE: i32 = 1 << 20;
+
+/// Runs QEMU to its end. `see` gets every line of the control channel and when it arrived;
+/// `config.streams` is filled in here.
+pub fn run(
+    qemu: &Path,
+    mut config: Config,
+    input: Input,
+    output: Output,
+    timeout: Option<Duration>,
+    see: &mut dyn FnMut(Line, Instant),
+) -> Result<End> {
+    let (errors, errors_far) = UnixStream::pair().context("cannot make a socket")?;
+    let (control, control_far) = UnixStream::pair().context("cannot make a socket")?;
+    config.streams = (errors_far.as_raw_fd(), control_far.as_raw_fd());
+    let mut child = spawn(qemu, &config, input)?;
+    drop((errors_far, control_far));
+    let (sender, receiver) = channel();
+    let signals = watch_signals(sender.clone())?;
+    let complaints = collect(child.stderr.take());
+    carry_output(&mut child, output, sender.clone())?;
+    carry_errors(errors, output, sender.clone());
+    let raw = carry_input(child.stdin.take(), input, sender.clone());
+    read_control(control, sender);
+    let mut session = Supervisor::new(child, timeout);
+    session.supervise(&receiver, see);
+    signals.close();
+    drop(raw);
+    session.finish(complaints)
+}
+
+fn spawn(qemu: &Path, config: &Config, input: Input) -> Result<Child> {
+    let mut command = Command::new(qemu);
+    let stdin = match input {
+        Input::Tty | Input::Pipe => Stdio::piped(),
+        Input::Null | Input::File => Stdio::null(),
+    };
+    command.args(qemu::arguments(config)).stdin(stdin);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Its own process group: Ctrl-C is ours to handle.
+    command.process_group(0);
+    sys::tie_to_parent(&mut command, &[config.streams.0, config.streams.1]);
+    command
+        .spawn()
+        .with_context(|| format!("cannot start {}", qemu.display()))
+}
+
+fn watch_signals(sender: Sender<Message>) -> Result<Handle> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot handle signals")?;
+    let handle = signals.handle();
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            let _ = sender.send(Message::Signal(signal));
+        }
+    });
+    Ok(handle)
+}
+
+/// Reads what QEMU itself has to say.
+fn collect(stderr: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = Vec::new();
+        if let Some(mut stderr) = stderr {
+            let _ = stderr.read_to_end(&mut text);
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    })
+}
+
+fn carry_output(child: &mut Child, output: Output, sender: Sender<Message>) -> Result<()> {
+    let from = child.stdout.take().context("QEMU has no output")?;
+    sys::enlarge_pipe(&from, PIPE_SIZE);
+    let to: Box<dyn Write + Send> = match output {
+        Output::Inherit => stdio::unbuffered_stdout().context("cannot use standard output")?,
+        Output::Discard => Box::new(io::sink()),
+    };
+    let qemu = child.id();
+    std::thread::spawn(move || {
+        let _ = sender.send(Message::Output(stdio::pump(from, to, qemu)));
+    });
+    Ok(())
+}
+
+fn carry_errors(mut errors: UnixStream, output: Output, sender: Sender<Message>) {
+    std::thread::spawn(move || {
+        let _ = match output {
+            Output::Inherit => io::copy(&mut errors, &mut io::stderr()),
+            Output::Discard => Ok(0),
+        };
+        // If our standard error is closed, or unwanted, the guest must still not wait for it.
+        let _ = io::copy(&mut errors, &mut io::sink());
+        let _ = sender.send(Message::ErrorsClosed);
+    });
+}
+
+/// Starts forwarding our standard input; a terminal is raw until the result is dropped.
+fn carry_input(
+    to: Option<ChildStdin>,
+    input: Input,
+    sender: Sender<Message>,
+) -> Option<RawTerminal> {
+    let to = to?;
+    let raw = (input == Input::Tty)
+        .then(RawTerminal::enter)
+        .and_then(Result::ok);
+    std::thread::spawn(move || {
+        let from = io::stdin().lock();
+        // An error means that one side has gone, which the other threads report.
+        let _ = match input {
+            Input::Tty => stdio::forward_keys(from, to, || {
+                let _ = sender.send(Message::Signal(SIGINT));
+            }),
+            _ => stdio::forward_pipe(from, to),
+        };
+    });
+    raw
+}
+
+fn read_control(control: UnixStream, sender: Sender<Message>) {
+    std::thread::spawn(move || {
+        let mut control = BufReader::new(control);
+        let mut line = Vec::new();
+        while control
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|count| count > 0)
+        {
+            let text = line.strip_suffix(b"\n").unwrap_or(&line);
+            let _ = sender.send(Message::Line(control::parse(text), Instant::now()));
+            line.clear();
+        }
+        let _ = sender.send(Message::ControlClosed);
+    });
+}
+
+/// Waits for the session to end, or ends it.
+struct Supervisor {
+    child: Child,
+    deadline: Option<Instant>,
+    /// The exit code the kernel has reported.
+    code: Option<u8>,
+    /// Why we ended the session, if we did.
+    forced: Option<End>,
+    /// When to kill QEMU, or, if it was killed, when to stop waiting for the streams.
+    patience: Option<Instant>,
+    open_streams: u32,
+}
+
+impl Supervisor {
+    fn new(child: Child, timeout: Option<Duration>) -> Self {
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        Self {
+            child,
+            deadline,
+            code: None,
+            forced: None,
+            patience: None,
+            open_streams: 3,
+        }
+    }
+
+    fn supervise(&mut self, messages: &Receiver<Message>, see: &mut dyn FnMut(Line, Instant)) {
+        while self.open_streams > 0 {
+            let now = Instant::now();
+            if self.deadline.is_some_and(|deadline| deadline <= now) && self.code.is_none() {
+                self.deadline = None;
+                self.force(End::Timeout);
+            }
+            if self.patience.is_some_and(|patience| patience <= now) {
+                if self.forced.is_some() {
+                    return;
+                }
+                // The program has ended but QEMU lingers.
+                self.patience = None;
+                let _ = self.child.kill();
+            }
+            let wait = [self.deadline, self.patience].into_iter().flatten().min();
+            let wait = wait.map_or(Duration::from_secs(3600), |at| {
+                at.saturating_duration_since(now)
+            });
+            match messages.recv_timeout(wait.max(Duration::from_millis(1))) {
+                Ok(message) => self.handle(message, see),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn handle(&mut self, message: Message, see: &mut dyn FnMut(Line, Instant)) {
+        match message {
+            Message::Line(line, at) => {
+                if let Line::Event(Event::Exit { code }, _) = &line {
+                    self.code = Some(*code);
+                    self.deadline = None;
+                    self.patience.get_or_insert(Instant::now() + GRACE);
+                }
+                see(line, at);
+            }
+            Message::ControlClosed | Message::ErrorsClosed | Message::Output(Pumped::All) => {
+                self.open_streams -= 1;
+            }
+            Message::Output(Pumped::Broken) => {
+                self.open_streams -= 1;
+                self.force(End::BrokenPipe);
+            }
+            Message::Signal(signal) => self.force(End::Signal(signal)),
+        }
+    }
+
+    fn force(&mut self, end: End) {
+        self.forced.get_or_insert(end);
+        let _ = self.child.kill();
+        self.patience = Some(Instant::now() + GRACE);
+    }
+
+    fn finish(mut self, complaints: JoinHandle<String>) -> Result<End> {
+        let status = self.child.wait().context("cannot wait for QEMU")?;
+        let complaints = complaints.join().unwrap_or_default();
+        Ok(match (self.forced, self.code) {
+            (Some(end), _) => end,
+            (None, Some(code)) => End::Exit(code),
+            (None, None) => End::Lost(status, complaints),
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! The part of the tests that needs no virtual machine: unit tests, and the kernel object.
+
+use crate::project::{self, Project};
+use crate::twolives::Tally;
+use anyhow::{Context, Result};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+/// Crates of Lintel whose unit tests run on the host.
+fn is_host_testable(name: &str) -> bool {
+    name == "unikernel" || name == "cargo-lintel" || name.starts_with("platform-")
+}
+
+/// Runs `cargo test` and counts what it reports.
+pub fn unit_tests(project: &Project) -> Result<Tally> {
+    let mut command = Command::new(project::cargo());
+    command
+        .arg("test")
+        .current_dir(&project.root)
+        .stdout(Stdio::piped());
+    for package in &project.packages {
+        if project.is_lintel() && is_host_testable(&package.name) {
+            command.args(["-p", &package.name]);
+        }
+    }
+    let mut child = command.spawn().context("cannot start cargo")?;
+    let output = child.stdout.take().context("cargo has no output")?;
+    let mut tally = Tally::default();
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        println!("{line}");
+        tally.add(count(&line).unwrap_or_default());
+    }
+    if !child.wait()?.success() && tally.failed == 0 {
+        println!("FAIL  cargo test (it does not build, or a test program died)");
+        tally.failed += 1;
+    }
+    Ok(tally)
+}
+
+/// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+fn count(line: &str) -> Option<Tally> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let number = |word: &str| {
+        let part = counts.split("; ").find(|part| part.ends_with(word))?;
+        part.split(' ').next()?.parse().ok()
+    };
+    Some(Tally {
+        passed: number(" passed")?,
+        failed: number(" failed")?,
+        skipped: number(" ignored")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_counted() {
+        let line =
+            "test result: FAILED. 42 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out";
+        assert_eq!(
+            count(line),
+            Some(Tally {
+                passed: 42,
+                failed: 1,
+                skipped: 2
+            })
+        );
+        assert_eq!(count("test x ... ok"), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! The machine that QEMU emulates, and the only privileged code of Lintel.
+//!
+//! - [`boot`]: PVH and Multiboot2 entry, long mode, the drop to ring 3;
+//! - [`monitor`]: ring 0 afterwards: interrupt and exception entry, monitor calls;
+//! - devices, driven from ring 3 through monitor calls: [`serial`], [`pic`], [`timer`], [`clock`],
+//!   [`power`].
+//!
+//! [`Qemu`] puts them together for machines without KVM (TCG); `platform-kvm` replaces what is
+//! better done otherwise there.
+
+#![cfg_attr(not(test), no_std)]
+
+#[cfg(not(test))]
+pub mod boot;
+pub mod clock;
+pub mod monitor;
+pub mod pic;
+pub mod power;
+pub mod serial;
+pub mod timer;
+
+use core::ops::Range;
+use unikernel::mm::PAGE;
+use unikernel::platform::{ClockChoice, ClockRate, Counts, Interrupt, Platform, Port};
+
+/// QEMU without KVM.
+pub struct Qemu;
+
+/// Interrupt line of COM1.
+const SERIAL_LINE: u8 = 4;
+
+/// Ranges longer than this are flushed with everything else.
+const MOST_PAGES: usize = 32;
+
+/// What a vector is on a PC with the PIC.
+pub fn classify(vector: u8) -> Interrupt {
+    match vector.wrapping_sub(unikernel::cpu::FIRST_IRQ_VECTOR) {
+        timer::LINE => Interrupt::Timer,
+        SERIAL_LINE => Interrupt::Console,
+        _ => Interrupt::Spurious,
+    }
+}
+
+/// Opens the console's receive interrupt.
+pub fn console_interrupt(on: bool) {
+    serial::interrupt(on);
+    pic::enable(SERIAL_LINE, on);
+}
+
+/// Makes page-table changes effective.
+pub fn flush(range: Range<usize>) {
+    let pages = range.len() / PAGE;
+    if pages <= MOST_PAGES {
+        monitor::invalidate(range.start, pages);
+    } else {
+        // SAFETY: the root is the one in use.
+        unsafe { monitor::set_root(unikernel::mm::paging::root()) };
+    }
+}
+
+impl Platform for Qemu {
+    fn name(&self) -> &'static str {
+        "qemu"
+    }
+
+    fn write(&self, port: Port, start: usize, len: usize) -> usize {
+        serial::write(port, start, len, true)
+    }
+
+    fn console_read(&self, buffer: &mut [u8]) -> usize {
+        serial::read(buffer)
+    }
+
+    fn console_interrupt(&self, on: bool) {
+        console_interrupt(on);
+    }
+
+    fn clock_rate(&self, choice: ClockChoice) -> Result<ClockRate, &'static str> {
+        clock::rate(choice)
+    }
+
+    fn wall_clock(&self) -> u64 {
+        clock::wall_clock()
+    }
+
+    fn set_timer(&self, delay: u64) {
+        timer::one_shot(delay);
+    }
+
+    fn set_tick(&self, on: bool) {
+        timer::periodic(on);
+    }
+
+    fn interrupt(&self, vector: u8) -> Interrupt {
+        classify(vector)
+    }
+
+    fn idle(&self) {
+        monitor::idle();
+    }
+
+    fn flush(&self, range: Range<usize>) {
+        flush(range);
+    }
+
+    fn cpuid(&self, leaf: u32, subleaf: u32) -> [u32; 4] {
+        monitor::cpuid(leaf, subleaf)
+    }
+
+    fn power_off(&self, code: u8) -> ! {
+        power::off(code)
+    }
+
+    fn counts(&self) -> Counts {
+        serial::counts()
+    }
+}

@@ -1,0 +1,39 @@
+//! Numbers that the assembly and the Rust side of the monitor share.
+
+/// Vectors with a gate: 32 exceptions, 16 of the PIC.
+pub const VECTORS: usize = 48;
+
+/// Size of each of the two ring-0 stacks, in bytes. The monitor nests at most twice.
+pub const IST_STACK: usize = 1024;
+
+/// Monitor calls, in `rax` at the gate. Arguments in rdi, rsi, rdx, r8; results in rax and rdx;
+/// rcx, r9, r10, r11 are lost. The numbers index the monitor's table.
+#[derive(Clone, Copy, Debug)]
+#[repr(usize)]
+pub enum Call {
+    /// Halt until an interrupt is pending (returns at once if one is).
+    Idle = 0,
+    /// `rep outsb`: rdi = port, rsi = start, rdx = length. Returns the bytes not written.
+    Output = 1,
+    /// The same, waiting for bit 5 of the status port r8 before each byte. rdx = status reads.
+    OutputPolled = 2,
+    /// rdi = port, rsi = size (1, 2, 4). Returns the value.
+    In = 3,
+    /// rdi = port, rsi = size, rdx = value.
+    Out = 4,
+    /// rdi = number. Returns the value.
+    ReadMsr = 5,
+    /// rdi = number, rsi = value.
+    WriteMsr = 6,
+    /// rdi = address of a root page table; flushes everything that is not global.
+    SetRoot = 7,
+    /// rdi = first address, rsi = pages.
+    Invalidate = 8,
+    /// rdi = leaf, rsi = subleaf, rdx = where the four words go.
+    Cpuid = 9,
+}
+
+/// Number of monitor calls.
+pub const CALLS: usize = 10;
+
+const _: () = assert!(Call::Cpuid as usize + 1 == CALLS);

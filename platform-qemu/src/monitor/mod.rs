@@ -1,0 +1,118 @@
+//! The gate to ring 0 and the calls through it.
+
+pub(crate) mod entry;
+pub mod layout;
+
+use core::arch::asm;
+use layout::Call;
+
+/// Makes a monitor call; returns rax and rdx as the call left them.
+///
+/// # Safety
+/// The arguments must be right for `call` ([`Call`]); some calls change the machine under the
+/// program's feet.
+#[inline]
+unsafe fn monitor(call: Call, args: [usize; 4]) -> (usize, usize) {
+    let (result, second);
+    // SAFETY: `lintel_gate` raises #GP at its `hlt`; the monitor recognises that address, does the
+    // call and resumes behind it, where the gate returns here. What it clobbers is listed.
+    unsafe {
+        asm!(
+            "call lintel_gate",
+            inlateout("rax") call as usize => result,
+            inlateout("rdi") args[0] => _,
+            inlateout("rsi") args[1] => _,
+            inlateout("rdx") args[2] => second,
+            inlateout("r8") args[3] => _,
+            lateout("rcx") _,
+            lateout("r9") _,
+            lateout("r10") _,
+            lateout("r11") _,
+        );
+    }
+    (result, second)
+}
+
+/// Halts until an interrupt is pending; call with the soft interrupt flag closed.
+pub fn idle() {
+    // SAFETY: halting with nothing pending ends with the next interrupt.
+    unsafe { monitor(Call::Idle, [0; 4]) };
+}
+
+/// Writes `len` bytes from `start` to a port; returns the bytes written. The memory may be bad.
+pub fn output(port: u16, start: usize, len: usize) -> usize {
+    // SAFETY: the monitor only reads the range, and a fault there shortens the call.
+    let (left, _) = unsafe { monitor(Call::Output, [port.into(), start, len, 0]) };
+    len - left
+}
+
+/// The same for a UART, waiting for its transmitter before each byte. Returns the bytes written
+/// and how often the status port was read.
+pub fn output_polled(port: u16, start: usize, len: usize, status: u16) -> (usize, usize) {
+    // SAFETY: as above.
+    let (left, reads) =
+        unsafe { monitor(Call::OutputPolled, [port.into(), start, len, status.into()]) };
+    (len - left, reads)
+}
+
+/// Reads a byte from an I/O port.
+///
+/// # Safety
+/// Reading must have no effect on memory that Rust knows of.
+pub unsafe fn inb(port: u16) -> u8 {
+    // SAFETY: the caller's promise.
+    unsafe { monitor(Call::In, [port.into(), 1, 0, 0]).0 as u8 }
+}
+
+/// Writes a byte to an I/O port.
+///
+/// # Safety
+/// The device behind it must not be made to touch memory that Rust knows of.
+pub unsafe fn outb(port: u16, value: u8) {
+    // SAFETY: the caller's promise.
+    unsafe { monitor(Call::Out, [port.into(), 1, value.into(), 0]) };
+}
+
+/// Writes a 16-bit word to an I/O port.
+///
+/// # Safety
+/// As for [`outb`].
+pub unsafe fn outw(port: u16, value: u16) {
+    // SAFETY: the caller's promise.
+    unsafe { monitor(Call::Out, [port.into(), 2, value.into(), 0]) };
+}
+
+/// Writes a model-specific register.
+///
+/// # Safety
+/// The register and value must leave the program's environment as Rust expects it.
+pub unsafe fn write_msr(number: u32, value: u64) {
+    // SAFETY: the caller's promise.
+    unsafe { monitor(Call::WriteMsr, [number as usize, value as usize, 0, 0]) };
+}
+
+/// Flushes all translations by loading the root table again.
+///
+/// # Safety
+/// `root` is the address of the tables in use.
+pub unsafe fn set_root(root: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { monitor(Call::SetRoot, [root, 0, 0, 0]) };
+}
+
+/// Flushes the translations of `pages` pages from `start` on.
+pub fn invalidate(start: usize, pages: usize) {
+    if pages != 0 {
+        // SAFETY: forgetting a translation has no effect but time.
+        unsafe { monitor(Call::Invalidate, [start, pages, 0, 0]) };
+    }
+}
+
+/// CPUID in ring 0.
+pub fn cpuid(leaf: u32, subleaf: u32) -> [u32; 4] {
+    let mut words = [0; 4];
+    let target = words.as_mut_ptr() as usize;
+    // SAFETY: the monitor writes the four words behind `target`.
+    unsafe { monitor(Call::Cpuid, [leaf as usize, subleaf as usize, target, 0]) };
+    words
+}

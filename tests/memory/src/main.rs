@@ -1,0 +1,31 @@
+//! Memory: mappings, protection, the break, the stack, and the allocator on top of them.
+//!
+//! Arguments name sections: `sizes fixed hole protect advise remap errors brk stack churn`. Without
+//! one, all are run.
+
+mod brk;
+mod churn;
+mod errors;
+mod mapping;
+mod region;
+mod stack;
+
+use lintel as _;
+
+use std::io;
+use test_support::run_sections;
+
+fn main() -> io::Result<()> {
+    run_sections(&[
+        ("sizes", mapping::sizes),
+        ("fixed", mapping::fixed),
+        ("hole", mapping::hole),
+        ("protect", mapping::protect),
+        ("advise", mapping::advise),
+        ("remap", mapping::remap),
+        ("errors", errors::run),
+        ("brk", brk::run),
+        ("stack", stack::run),
+        ("churn", churn::run),
+    ])
+}

@@ -1,0 +1,23 @@
+//! Names of error numbers.
+
+use std::io;
+
+/// The symbolic name of an error number (`ENOENT`), or its text when it has no number or one
+/// that is not listed here.
+pub fn errno_name(error: &io::Error) -> String {
+    let Some(number) = error.raw_os_error() else {
+        return error.to_string();
+    };
+    let name = NAMES.iter().find(|(known, _)| *known == number);
+    name.map_or_else(|| format!("errno {number}"), |(_, name)| (*name).to_owned())
+}
+
+macro_rules! names {
+    ($($name:ident)*) => { [$((libc::$name, stringify!($name))),*] };
+}
+
+const NAMES: [(i32, &str); 28] = names! {
+    EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT EEXIST
+    ENODEV ENOTDIR EISDIR EINVAL EMFILE ENOTTY ENOSPC ESPIPE EROFS ERANGE ENAMETOOLONG ENOSYS ELOOP
+    EOPNOTSUPP
+};

@@ -1,0 +1,22 @@
+//! Clocks and sleeps. What is measured is printed as `true` or `ok`, never as a number.
+//!
+//! Arguments name sections: `clocks agree resolution sleep until errors`. Without one, all are run.
+
+mod clocks;
+mod sleep;
+
+use lintel as _;
+
+use std::io;
+use test_support::run_sections;
+
+fn main() -> io::Result<()> {
+    run_sections(&[
+        ("clocks", clocks::run),
+        ("agree", clocks::agree),
+        ("resolution", clocks::resolution),
+        ("sleep", sleep::relative),
+        ("until", sleep::until),
+        ("errors", sleep::errors),
+    ])
+}

@@ -1,0 +1,73 @@
+//! Error numbers as a type.
+//!
+//! A handler returns `Result<usize, Errno>`; the dispatcher negates once, in one place
+//! ([`encode`]), which is the convention of syscall(2): values in `-4095..=-1` are errors.
+
+use linux_raw_sys::errno as raw;
+
+/// A Linux error number (errno(3)), always in `1..=4095`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Errno(u16);
+
+/// What a system call handler returns: the value for `rax`, or an error number.
+pub type SysResult = Result<usize, Errno>;
+
+macro_rules! errnos {
+    ($($name:ident)*) => {
+        #[allow(missing_docs, reason = "the names are errno(3)'s own")]
+        impl Errno {
+            $(pub const $name: Errno = Errno(raw::$name as u16);)*
+
+            /// The symbolic name, or `None` for a number this library never returns.
+            pub fn name(self) -> Option<&'static str> {
+                $(if self == Self::$name { return Some(stringify!($name)); })*
+                None
+            }
+        }
+    };
+}
+
+errnos! {
+    E2BIG EACCES EAGAIN EBADF EBUSY ECHILD EDOM EEXIST EFAULT EFBIG EINTR EINVAL EIO EISDIR
+    ELOOP EMFILE EMLINK ENAMETOOLONG ENFILE ENODEV ENOENT ENOEXEC ENOMEM ENOSPC ENOSYS ENOTDIR
+    ENOTEMPTY ENOTTY ENXIO EOVERFLOW EPERM EPIPE ERANGE EROFS ESPIPE ESRCH ETIMEDOUT EXDEV
+    EOPNOTSUPP ENODATA
+}
+
+impl Errno {
+    /// The positive number, as `errno` would hold it.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl core::fmt::Debug for Errno {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "errno {}", self.0),
+        }
+    }
+}
+
+/// A handler's result as the value of `rax` (syscall(2)): the value itself, or `-errno`.
+#[inline(always)]
+pub const fn encode(result: SysResult) -> isize {
+    match result {
+        Ok(value) => value as isize,
+        Err(errno) => -(errno.0 as isize),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_negated_once() {
+        assert_eq!(encode(Ok(7)), 7);
+        assert_eq!(encode(Err(Errno::ENOSYS)), -38);
+        assert_eq!(Errno::EFAULT.number(), 14);
+        assert_eq!(format!("{:?}", Errno::EFAULT), "EFAULT");
+    }
+}

@@ -1,0 +1,157 @@
+//! Upcalls: how the monitor hands an interrupt or an exception to ring 3.
+//!
+//! The monitor pushes eight words onto the upcall's own stack (never the application's: it may be
+//! tiny and has a red zone) and resumes ring 3 at one of the two entries below with all other
+//! registers as they were. The entry completes the [`Frame`], calls Rust, and returns through one
+//! common sequence whose last instructions, from `lintel_restart` on, are *restartable*: an
+//! interrupt that arrives there would find its stack still in use, so the monitor closes the flag
+//! again, marks the vector pending and moves RIP back to the start of the region.
+
+use crate::cpu::{CPU, FIRST_IRQ_VECTOR};
+use crate::platform::{Interrupt, platform};
+use core::arch::global_asm;
+use core::mem::{offset_of, size_of};
+use core::sync::atomic::Ordering::Relaxed;
+
+/// The interrupted context, as the entries build it (lowest address first).
+#[repr(C)]
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are the registers of their names")]
+pub struct Frame {
+    pub r15: u64,
+    pub r14: u64,
+    pub r13: u64,
+    pub r12: u64,
+    pub r11: u64,
+    pub r10: u64,
+    pub r9: u64,
+    pub r8: u64,
+    pub rbp: u64,
+    pub rdi: u64,
+    pub rsi: u64,
+    pub rdx: u64,
+    pub rcx: u64,
+    pub rbx: u64,
+    pub rax: u64,
+    /// Soft interrupt flag to restore on return.
+    pub resume: u64,
+    /// Vector number.
+    pub vector: u64,
+    /// Error code of an exception, else 0.
+    pub error: u64,
+    pub rip: u64,
+    pub cs: u64,
+    pub rflags: u64,
+    pub rsp: u64,
+    pub ss: u64,
+}
+
+const _: () = {
+    assert!(offset_of!(Frame, resume) == 15 * 8 && size_of::<Frame>() == 23 * 8);
+};
+
+// The FXSAVE area is enough here: upcall code is compiled for baseline x86-64, whose instructions
+// leave the upper halves of the YMM and ZMM registers alone.
+global_asm!(
+    ".macro LINTEL_UPCALL handler",
+    "    push rax",
+    "    push rbx",
+    "    push rcx",
+    "    push rdx",
+    "    push rsi",
+    "    push rdi",
+    "    push rbp",
+    "    push r8",
+    "    push r9",
+    "    push r10",
+    "    push r11",
+    "    push r12",
+    "    push r13",
+    "    push r14",
+    "    push r15",
+    "    sub rsp, 520",
+    "    fxsave64 [rsp]",
+    "    cld",
+    "    lea rdi, [rsp + 520]",
+    "    call \\handler",
+    "    jmp lintel_upcall_return",
+    ".endm",
+    ".pushsection .text.lintel_upcall,\"ax\",@progbits",
+    ".balign 16",
+    ".globl lintel_upcall_interrupt, lintel_upcall_exception, lintel_restart, lintel_restart_end",
+    "lintel_upcall_interrupt:",
+    "    LINTEL_UPCALL {interrupt}",
+    "lintel_upcall_exception:",
+    "    LINTEL_UPCALL {exception}",
+    "lintel_upcall_return:",
+    "    fxrstor64 [rsp]",
+    "    add rsp, 520",
+    "    pop r15",
+    "    pop r14",
+    "    pop r13",
+    "    pop r12",
+    "    pop r11",
+    "    pop r10",
+    "    pop r9",
+    "    pop r8",
+    "    pop rbp",
+    "    pop rdi",
+    "    pop rsi",
+    "    pop rdx",
+    "    pop rcx",
+    "    pop rbx",
+    "    pop rax",
+    "    lea rsp, [rsp + 24]",
+    "lintel_restart:",
+    "    cmp qword ptr [rsp - 24], 0",
+    "    je 1f",
+    "    cmp qword ptr [rip + lintel_cpu + {pending}], 0",
+    "    jne 2f",
+    "    mov qword ptr [rip + lintel_cpu + {soft_if}], 1",
+    "1:  iretq",
+    "lintel_restart_end:",
+    "2:  lea rsp, [rsp - 24]",
+    "    LINTEL_UPCALL {drain}",
+    ".popsection",
+    interrupt = sym on_interrupt,
+    exception = sym crate::fault::on_exception,
+    drain = sym drain_closed,
+    pending = const offset_of!(crate::cpu::Cpu, pending),
+    soft_if = const offset_of!(crate::cpu::Cpu, soft_if),
+);
+
+extern "C" fn on_interrupt(frame: &mut Frame) {
+    handle(frame.vector as u8);
+}
+
+/// Takes and handles all pending vectors with the flag closed (the return sequence's way).
+extern "C" fn drain_closed(_frame: &mut Frame) {
+    take_pending();
+}
+
+fn take_pending() {
+    let mut pending = CPU.pending.swap(0, Relaxed);
+    while pending != 0 {
+        let bit = pending.trailing_zeros();
+        pending &= pending - 1;
+        handle(FIRST_IRQ_VECTOR + bit as u8);
+    }
+}
+
+/// Handles what arrived while the flag was closed; called with the flag open.
+#[cold]
+pub fn deliver_pending() {
+    while CPU.pending.load(Relaxed) != 0 {
+        CPU.soft_if.store(0, Relaxed);
+        take_pending();
+        CPU.soft_if.store(1, Relaxed);
+    }
+}
+
+fn handle(vector: u8) {
+    match platform().interrupt(vector) {
+        Interrupt::Timer => crate::time::on_timer(),
+        Interrupt::Console => crate::console::on_input(),
+        Interrupt::Spurious => {}
+    }
+}

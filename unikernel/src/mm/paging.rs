@@ -1,0 +1,192 @@
+//! Four-level page tables (Intel SDM vol. 3, 4.5), edited from ring 3 through the identity map.
+//!
+//! Writing an entry is an ordinary store; making a changed one effective is the platform's
+//! [`flush`](crate::platform::Platform::flush). Accessed and dirty are set in advance: neither is
+//! ever read here, and a shadow-paging host would otherwise take a fault to track them.
+
+use super::{LARGE, PAGE, frames};
+use crate::errno::Errno;
+use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use x86_64::structures::paging::PageTableFlags as Flags;
+
+/// What a page permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Stores are allowed.
+    pub write: bool,
+    /// Instruction fetches are allowed.
+    pub execute: bool,
+    /// Ring 3 may touch it at all.
+    pub user: bool,
+}
+
+impl Access {
+    /// Ordinary data.
+    pub const DATA: Self = Self { write: true, execute: false, user: true };
+
+    fn bits(self) -> u64 {
+        let mut flags = Flags::PRESENT | Flags::ACCESSED | Flags::DIRTY;
+        flags.set(Flags::WRITABLE, self.write);
+        flags.set(Flags::NO_EXECUTE, !self.execute);
+        flags.set(Flags::USER_ACCESSIBLE, self.user);
+        flags.bits()
+    }
+}
+
+/// Entries above the leaves permit everything; the leaves decide.
+const TABLE: u64 = Flags::PRESENT
+    .union(Flags::WRITABLE)
+    .union(Flags::USER_ACCESSIBLE)
+    .union(Flags::ACCESSED)
+    .bits();
+
+const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+
+/// Address of the root table (PML4); set once at boot.
+static ROOT: AtomicUsize = AtomicUsize::new(0);
+
+/// Names the root table. Its memory, like that of all tables, is in the identity map.
+pub fn set_root(address: usize) {
+    ROOT.store(address, Relaxed);
+}
+
+fn slot(table: usize, level: u32, address: usize) -> *mut u64 {
+    let index = address >> (12 + 9 * level) & 511;
+    (table as *mut u64).wrapping_add(index)
+}
+
+fn read(entry: *mut u64) -> u64 {
+    // SAFETY: `slot` yields entries of tables that `next` allocated or the boot tables, all of
+    // which are mapped RAM. Volatile because the CPU walks them behind the compiler's back.
+    unsafe { entry.read_volatile() }
+}
+
+fn write(entry: *mut u64, value: u64) {
+    // SAFETY: as in `read`.
+    unsafe { entry.write_volatile(value) }
+}
+
+/// The next table behind `entry`, which covers `span` bytes; made (or split) when `create`.
+fn next(entry: *mut u64, span: usize, create: bool) -> Option<usize> {
+    let value = read(entry);
+    let present = value & Flags::PRESENT.bits() != 0;
+    if present && value & Flags::HUGE_PAGE.bits() == 0 {
+        return Some((value & ADDRESS) as usize);
+    }
+    if !create {
+        return None;
+    }
+    let table = frames::alloc_zeroed()?;
+    if present {
+        split(table, value, span);
+    }
+    write(entry, table as u64 | TABLE);
+    Some(table)
+}
+
+/// Fills `table` with small pages that together are the large page `value`.
+fn split(table: usize, value: u64, span: usize) {
+    debug_assert!(span == LARGE);
+    let start = value & ADDRESS & !(LARGE as u64 - 1);
+    let bits = value & !ADDRESS & !Flags::HUGE_PAGE.bits();
+    for index in 0..512 {
+        write(slot(table, 0, index << 12), (start + (index << 12) as u64) | bits);
+    }
+}
+
+/// The page-directory entry of `address`, or `None` without memory for a table.
+fn directory_entry(address: usize, create: bool) -> Option<*mut u64> {
+    let pdpt = next(slot(ROOT.load(Relaxed), 3, address), LARGE << 18, create)?;
+    let directory = next(slot(pdpt, 2, address), LARGE << 9, create)?;
+    Some(slot(directory, 1, address))
+}
+
+fn leaf(address: usize, create: bool) -> Option<*mut u64> {
+    let table = next(directory_entry(address, create)?, LARGE, create)?;
+    Some(slot(table, 0, address))
+}
+
+/// Maps `range` (multiples of 2 MiB) onto itself with large pages.
+pub fn map_large(range: Range<usize>, access: Access) -> Result<(), Errno> {
+    for address in range.step_by(LARGE) {
+        let entry = directory_entry(address, true).ok_or(Errno::ENOMEM)?;
+        write(entry, address as u64 | access.bits() | Flags::HUGE_PAGE.bits());
+    }
+    Ok(())
+}
+
+/// Maps the pages of `virt` to the frames from `phys` on.
+pub fn map(virt: Range<usize>, phys: usize, access: Access) -> Result<(), Errno> {
+    for (index, address) in virt.step_by(PAGE).enumerate() {
+        let entry = leaf(address, true).ok_or(Errno::ENOMEM)?;
+        write(entry, (phys + index * PAGE) as u64 | access.bits());
+    }
+    Ok(())
+}
+
+/// Maps `range` onto itself, replacing whatever large or small pages were there.
+pub fn map_identity(range: Range<usize>, access: Access) -> Result<(), Errno> {
+    map(range.clone(), range.start, access)
+}
+
+/// Makes `range` unmapped. The frames behind it are the caller's business.
+pub fn unmap(range: Range<usize>) -> Result<(), Errno> {
+    for address in range.step_by(PAGE) {
+        let entry = leaf(address, true).ok_or(Errno::ENOMEM)?;
+        write(entry, 0);
+    }
+    Ok(())
+}
+
+/// Unmaps the large page of `address` (a multiple of 2 MiB).
+pub fn unmap_large(address: usize) {
+    if let Some(entry) = directory_entry(address, false) {
+        write(entry, 0);
+    }
+}
+
+/// Gives `range` of the identity map the protection `access`, or none at all. `true` when an
+/// entry changed, so that a flush is needed.
+pub fn protect(range: Range<usize>, access: Option<Access>) -> Result<bool, Errno> {
+    let mut changed = false;
+    for address in range.step_by(PAGE) {
+        let wanted = access.map_or(0, Access::bits);
+        if let Some((value, true)) = lookup(address)
+            && value & !ADDRESS & !Flags::HUGE_PAGE.bits() == wanted
+        {
+            continue;
+        }
+        let entry = leaf(address, true).ok_or(Errno::ENOMEM)?;
+        let target = if wanted == 0 { 0 } else { address as u64 | wanted };
+        changed |= read(entry) != target;
+        write(entry, target);
+    }
+    Ok(changed)
+}
+
+/// The leaf entry of `address` and whether it is a large page.
+pub fn lookup(address: usize) -> Option<(u64, bool)> {
+    let entry = directory_entry(address, false)?;
+    let value = read(entry);
+    if value & Flags::PRESENT.bits() == 0 {
+        return None;
+    }
+    if value & Flags::HUGE_PAGE.bits() != 0 {
+        return Some((value, true));
+    }
+    let value = read(slot((value & ADDRESS) as usize, 0, address));
+    (value & Flags::PRESENT.bits() != 0).then_some((value, false))
+}
+
+/// The frame address behind `address`, when it is mapped.
+pub fn translate(address: usize) -> Option<usize> {
+    let (value, large) = lookup(address)?;
+    let span = if large { LARGE } else { PAGE };
+    Some((value & ADDRESS) as usize & !(span - 1) | address & (span - 1))
+}
+
+/// Address of the root table.
+pub fn root() -> usize {
+    ROOT.load(Relaxed)
+}

@@ -1,0 +1,350 @@
+//! The kernel command line.
+//!
+//! `lintel.KEY=VALUE …` words first, then the program's arguments, then optionally a bare `--` and
+//! `NAME=VALUE` words for its environment. A word may contain `"…"`; inside, a backslash escapes
+//! `"`, `\`, `n`, `t` and `xHH`. A word with quotes in it is never special.
+
+use crate::platform::ClockChoice;
+use core::fmt;
+use heapless::Vec;
+
+/// The longest command line that QEMU and GRUB are expected to pass.
+pub const MAX_LINE: usize = 16 << 10;
+
+/// Most arguments, and most environment strings.
+pub const MAX_WORDS: usize = 256;
+
+/// What descriptor 0 is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdin {
+    /// The console as a terminal.
+    Tty,
+    /// The console as a byte stream with an end.
+    Pipe,
+    /// Nothing: end of file at once.
+    Null,
+    /// A file of the initrd.
+    File,
+}
+
+/// Extra reports asked for (`lintel.debug=`), as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Debug(u32);
+
+impl Debug {
+    const NAMES: [&'static str; 4] = ["boot", "lower", "syscalls", "console"];
+    /// No extra report.
+    pub const ALL_OFF: Self = Self(0);
+    /// Report what boot found.
+    pub const BOOT: Self = Self(1);
+    /// Report lowered and trapped sites at exit.
+    pub const LOWER: Self = Self(2);
+    /// Report unimplemented calls at exit.
+    pub const SYSCALLS: Self = Self(4);
+    /// Report monitor calls made for the console at exit.
+    pub const CONSOLE: Self = Self(8);
+
+    /// Whether `other` is asked for.
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// The parsed command line. Strings are in the caller's buffer, unquoted.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "each field is the `lintel.` key of its name")]
+pub struct Options<'a> {
+    pub argv0: &'a [u8],
+    pub stdin: Stdin,
+    pub ttys: u8,
+    pub err_port: u16,
+    pub ctl_port: u16,
+    pub debug: Debug,
+    pub tick: bool,
+    pub clock: ClockChoice,
+    pub lower: bool,
+    pub cwd: &'a [u8],
+    pub mark: usize,
+    pub args: Vec<&'a [u8], MAX_WORDS>,
+    pub env: Vec<&'a [u8], MAX_WORDS>,
+}
+
+/// What is wrong with a command line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Error<'a> {
+    /// A `lintel.` word that is not known.
+    Unknown(&'a [u8]),
+    /// A known key with a value it cannot have.
+    Value(&'a [u8]),
+    /// A quote without its partner, or a bad escape.
+    Quote,
+    /// Too many words or bytes.
+    TooLong,
+}
+
+impl fmt::Display for Error<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |bytes| core::str::from_utf8(bytes).unwrap_or("(not UTF-8)");
+        match self {
+            Error::Unknown(word) => write!(
+                f,
+                "unknown option `{}` on the kernel command line; known: lintel.argv0 stdin tty err \
+                 ctl debug tick clock lower cwd mark; put a program argument that looks like this \
+                 in double quotes",
+                text(word)
+            ),
+            Error::Value(word) => write!(f, "bad value in `{}` on the kernel command line", text(word)),
+            Error::Quote => f.write_str(
+                "the kernel command line has an unclosed quote or an unknown escape; use \\\" \\\\ \
+                 \\n \\t \\xHH inside double quotes",
+            ),
+            Error::TooLong => write!(
+                f,
+                "the kernel command line is too long; at most {MAX_LINE} bytes and {MAX_WORDS} words"
+            ),
+        }
+    }
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self {
+            argv0: b"app",
+            stdin: Stdin::Tty,
+            ttys: 0b111,
+            err_port: 0,
+            ctl_port: 0,
+            debug: Debug::default(),
+            tick: false,
+            clock: ClockChoice::Auto,
+            lower: true,
+            cwd: b"/",
+            mark: 0,
+            args: Vec::new(),
+            env: Vec::new(),
+        }
+    }
+}
+
+/// A word, whether any of it was quoted, and whether it began with the quote (a `lintel.` key
+/// keeps its meaning when only its value is quoted).
+struct Word<'a> {
+    text: &'a [u8],
+    quoted: bool,
+    opens: bool,
+}
+
+/// Takes words off a line, unquoting into `room`.
+struct Words<'a> {
+    line: &'a [u8],
+    room: &'a mut [u8],
+}
+
+impl<'a> Words<'a> {
+    fn next(&mut self) -> Result<Option<Word<'a>>, Error<'a>> {
+        while let [b' ' | b'\t' | b'\n', rest @ ..] = self.line {
+            self.line = rest;
+        }
+        if self.line.is_empty() {
+            return Ok(None);
+        }
+        let (mut len, mut inside, mut quoted) = (0, false, false);
+        let opens = self.line[0] == b'"';
+        while let [byte, rest @ ..] = self.line {
+            let byte = match *byte {
+                b' ' | b'\t' | b'\n' if !inside => break,
+                b'"' => {
+                    (inside, quoted, self.line) = (!inside, true, rest);
+                    continue;
+                }
+                b'\\' if inside => self.escape()?,
+                byte => {
+                    self.line = rest;
+                    byte
+                }
+            };
+            *self.room.get_mut(len).ok_or(Error::TooLong)? = byte;
+            len += 1;
+        }
+        if inside {
+            return Err(Error::Quote);
+        }
+        let (text, room) = core::mem::take(&mut self.room).split_at_mut(len);
+        self.room = room;
+        Ok(Some(Word { text, quoted, opens }))
+    }
+
+    fn escape(&mut self) -> Result<u8, Error<'a>> {
+        let (byte, used) = match self.line {
+            [_, b'n', ..] => (b'\n', 2),
+            [_, b't', ..] => (b'\t', 2),
+            [_, c @ (b'"' | b'\\'), ..] => (*c, 2),
+            [_, b'x', high, low, ..] => {
+                let digit = |c: u8| (c as char).to_digit(16).ok_or(Error::Quote);
+                ((digit(*high)? << 4 | digit(*low)?) as u8, 4)
+            }
+            _ => return Err(Error::Quote),
+        };
+        self.line = &self.line[used..];
+        Ok(byte)
+    }
+}
+
+/// Takes only the output ports from a line that is otherwise wrong: where to complain.
+pub fn channels<'a>(line: &'a [u8], options: &mut Options<'a>) {
+    for word in line.split(|&c| c == b' ') {
+        if word.starts_with(b"lintel.err=") || word.starts_with(b"lintel.ctl=") {
+            // A bad value leaves the default, the console.
+            let _ = options.set(word);
+        }
+    }
+}
+
+/// Parses `line` into `options`; the unquoted text goes to `room`, which must be as long as the
+/// line. In place, because the lists of words are kilobytes.
+pub fn parse<'a>(
+    line: &'a [u8],
+    room: &'a mut [u8],
+    options: &mut Options<'a>,
+) -> Result<(), Error<'a>> {
+    let mut words = Words { line, room };
+    let (mut keys, mut env) = (true, false);
+    while let Some(word) = words.next()? {
+        let text = word.text;
+        if keys && !word.opens && text.starts_with(b"lintel.") {
+            options.set(text)?;
+            continue;
+        }
+        if !word.quoted && text.starts_with(b"virtio_mmio.device=") {
+            // QEMU's microvm appends these on its own account.
+            continue;
+        }
+        keys = false;
+        if !env && !word.quoted && text == b"--" {
+            env = true;
+            continue;
+        }
+        let list = if env { &mut options.env } else { &mut options.args };
+        list.push(text).map_err(|_| Error::TooLong)?;
+    }
+    Ok(())
+}
+
+impl<'a> Options<'a> {
+    fn set(&mut self, word: &'a [u8]) -> Result<(), Error<'a>> {
+        let body = &word[b"lintel.".len()..];
+        let equals = body.iter().position(|&c| c == b'=').ok_or(Error::Unknown(word))?;
+        let (key, value) = (&body[..equals], &body[equals + 1..]);
+        let bad = Error::Value(word);
+        match key {
+            b"argv0" => self.argv0 = value,
+            b"cwd" => self.cwd = value,
+            b"stdin" => self.stdin = stdin(value).ok_or(bad)?,
+            b"tty" => self.ttys = ttys(value).ok_or(bad)?,
+            b"err" => self.err_port = number(value).and_then(|n| n.try_into().ok()).ok_or(bad)?,
+            b"ctl" => self.ctl_port = number(value).and_then(|n| n.try_into().ok()).ok_or(bad)?,
+            b"debug" => self.debug = debug(value).ok_or(bad)?,
+            b"tick" => self.tick = switch(value).ok_or(bad)?,
+            b"lower" => self.lower = switch(value).ok_or(bad)?,
+            b"clock" => self.clock = clock(value).ok_or(bad)?,
+            b"mark" => self.mark = number(value).ok_or(bad)?,
+            _ => return Err(Error::Unknown(word)),
+        }
+        Ok(())
+    }
+}
+
+fn stdin(value: &[u8]) -> Option<Stdin> {
+    Some(match value {
+        b"tty" => Stdin::Tty,
+        b"pipe" => Stdin::Pipe,
+        b"null" => Stdin::Null,
+        b"file" => Stdin::File,
+        _ => return None,
+    })
+}
+
+fn clock(value: &[u8]) -> Option<ClockChoice> {
+    Some(match value {
+        b"auto" => ClockChoice::Auto,
+        b"pvclock" => ClockChoice::Pvclock,
+        b"cpuid" => ClockChoice::Cpuid,
+        b"pit" => ClockChoice::Pit,
+        _ => return None,
+    })
+}
+
+fn switch(value: &[u8]) -> Option<bool> {
+    match value {
+        b"1" => Some(true),
+        b"0" => Some(false),
+        _ => None,
+    }
+}
+
+fn ttys(value: &[u8]) -> Option<u8> {
+    let parts = value.split(|&c| c == b',').filter(|part| !part.is_empty());
+    parts.map(|part| number(part).filter(|&n| n < 3)).try_fold(0, |set, n| Some(set | 1 << n?))
+}
+
+fn debug(value: &[u8]) -> Option<Debug> {
+    let parts = value.split(|&c| c == b',').filter(|part| !part.is_empty());
+    let bit = |part: &[u8]| Debug::NAMES.iter().position(|name| name.as_bytes() == part);
+    parts.map(bit).try_fold(0, |set, n| Some(set | 1 << n?)).map(Debug)
+}
+
+fn number(value: &[u8]) -> Option<usize> {
+    let text = core::str::from_utf8(value).ok()?;
+    match text.strip_prefix("0x") {
+        Some(hex) => usize::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Options<'static>, Error<'static>> {
+        let line: &'static str = line.to_string().leak();
+        let mut options = Options::default();
+        parse(line.as_bytes(), vec![0; line.len()].leak(), &mut options)?;
+        Ok(options)
+    }
+
+    #[test]
+    fn options_then_arguments_then_environment() {
+        let o = parsed("lintel.argv0=/bin/x lintel.tty=0,2 a b -- K=V -- X=").unwrap();
+        assert_eq!((o.argv0, o.ttys), (&b"/bin/x"[..], 0b101));
+        assert_eq!(o.args[..], [b"a", b"b"]);
+        assert_eq!(o.env[..], [&b"K=V"[..], b"--", b"X="]);
+    }
+
+    #[test]
+    fn quotes_keep_blanks_and_take_away_meaning() {
+        let o = parsed(r#""lintel.x=1""#).unwrap();
+        assert_eq!(o.args[..], [b"lintel.x=1"]);
+        let o = parsed(r#"lintel.argv0="/a b" "a b" "" x"\n\x41\""y "--" lintel.cwd=/ -- "E=1 2""#);
+        let o = o.unwrap();
+        assert_eq!(o.argv0, b"/a b");
+        assert_eq!(o.args[..], [&b"a b"[..], b"", b"x\nA\"y", b"--", b"lintel.cwd=/"]);
+        assert_eq!(o.env[..], [b"E=1 2"]);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        assert!(matches!(parsed("lintel.colour=red"), Err(Error::Unknown(b"lintel.colour=red"))));
+        assert!(matches!(parsed("lintel.stdin=maybe"), Err(Error::Value(_))));
+        assert!(matches!(parsed("lintel.tty=3"), Err(Error::Value(_))));
+        assert!(matches!(parsed("a \"b"), Err(Error::Quote)));
+        assert!(matches!(parsed(r#""\q""#), Err(Error::Quote)));
+        assert!(matches!(parsed(&"x ".repeat(300)), Err(Error::TooLong)));
+        assert!(parsed("lintel.err=0x5e0").is_ok_and(|o| o.err_port == 0x5e0));
+    }
+
+    #[test]
+    fn what_the_machine_appends_is_not_an_argument() {
+        let o = parsed("a virtio_mmio.device=512@0xfeb00e00:12").unwrap();
+        assert_eq!(o.args[..], [b"a"]);
+    }
+}

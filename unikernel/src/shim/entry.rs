@@ -1,0 +1,173 @@
+//! The two assembly doors.
+//!
+//! A *fast* call runs on the caller's stack, below its red zone, and touches no vector register;
+//! a build check proves both (its call graph holds no XMM instruction and needs at most 512
+//! bytes). Every other call switches to the kernel stack and saves XMM0-15: the kernel is compiled
+//! for baseline x86-64, whose instructions cannot change anything above them.
+
+use super::table::{CLASSES, ENTRIES, LIMIT};
+use crate::cpu::{CPU, Cpu};
+use core::arch::global_asm;
+use core::mem::offset_of;
+use core::sync::atomic::Ordering::Relaxed;
+
+global_asm!(
+    ".macro LINTEL_XMM op, base",
+    ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15",
+    "    .ifc \\op,save",
+    "    movaps [rsp + \\base + \\n*16], xmm\\n",
+    "    .else",
+    "    movaps xmm\\n, [rsp + \\base + \\n*16]",
+    "    .endif",
+    ".endr",
+    ".endm",
+    ".pushsection .text.lintel_shim,\"ax\",@progbits",
+    ".globl lintel_shim_lowered, lintel_shim_keeping_flags, lintel_shim_trapped",
+    // As lintel_shim_lowered, with the status flags kept: for sites behind which nothing sets them
+    // anew. LAHF and SETO into ax, because PUSHF/POPF would be ten times dearer; adding 127 to 1
+    // overflows and to 0 does not.
+    ".balign 64",
+    "lintel_shim_keeping_flags:",
+    "    mov r11, rax",
+    "    lahf",
+    "    seto al",
+    "    push rax",
+    "    mov rax, r11",
+    "    call lintel_shim_lowered",
+    "    mov rcx, rax",
+    "    pop rax",
+    "    add al, 127",
+    "    sahf",
+    "    mov rax, rcx",
+    "    ret",
+    // Called with the number in rax, the arguments in rdi rsi rdx r10 r8 r9, and rsp already below
+    // the caller's red zone.
+    ".balign 64",
+    "lintel_shim_lowered:",
+    "    cmp rax, {limit}",
+    "    jae 8f",
+    "    lea r11, [rip + {classes}]",
+    "    cmp byte ptr [r11 + rax], 0",
+    "    je 8f",
+    "    push rdi",
+    "    push rsi",
+    "    push rdx",
+    "    push r10",
+    "    push r8",
+    "    push r9",
+    "    mov rcx, r10",
+    "    lea r11, [rip + {entries}]",
+    "    call [r11 + rax*8]",
+    "    pop r9",
+    "    pop r8",
+    "    pop r10",
+    "    pop rdx",
+    "    pop rsi",
+    "    pop rdi",
+    "    ret",
+    "8:  push rbp",
+    "    mov rbp, rsp",
+    "    push rdi",
+    "    push rsi",
+    "    push rdx",
+    "    push r10",
+    "    push r8",
+    "    push r9",
+    "    mov rsp, [rip + lintel_cpu + {kernel_stack}]",
+    "    sub rsp, 272",
+    "    LINTEL_XMM save, 16",
+    "    mov [rsp], rax",
+    "    mov rcx, r10",
+    "    cmp rax, {limit}",
+    "    jae 9f",
+    "    lea r11, [rip + {entries}]",
+    "    call [r11 + rax*8]",
+    "7:  LINTEL_XMM load, 16",
+    "    lea rsp, [rbp - 48]",
+    "    pop r9",
+    "    pop r8",
+    "    pop r10",
+    "    pop rdx",
+    "    pop rsi",
+    "    pop rdi",
+    "    pop rbp",
+    "    ret",
+    "9:  call {unknown}",
+    "    jmp 7b",
+    // Reached in ring 3 from LSTAR: rcx = address behind the `syscall`, rsp = the caller's. The
+    // site is offered for lowering first, with every register saved.
+    ".balign 16",
+    "lintel_shim_trapped:",
+    "    lea rsp, [rsp - 128]",
+    "    push rcx",
+    "    pushfq",
+    "    push rbp",
+    "    mov rbp, rsp",
+    "    push rax",
+    "    push rdi",
+    "    push rsi",
+    "    push rdx",
+    "    push r10",
+    "    push r8",
+    "    push r9",
+    "    mov rsp, [rip + lintel_cpu + {kernel_stack}]",
+    "    sub rsp, 256",
+    "    LINTEL_XMM save, 0",
+    "    mov rdi, rcx",
+    "    call {on_trap}",
+    "    LINTEL_XMM load, 0",
+    "    lea rsp, [rbp - 56]",
+    "    pop r9",
+    "    pop r8",
+    "    pop r10",
+    "    pop rdx",
+    "    pop rsi",
+    "    pop rdi",
+    "    pop rax",
+    "    pop rbp",
+    "    call lintel_shim_lowered",
+    "    popfq",
+    "    ret 128",
+    // rdi = function of the C ABI: called on the kernel stack, every vector register kept.
+    ".balign 16",
+    "lintel_shim_switch:",
+    "    push rbp",
+    "    mov rbp, rsp",
+    "    mov rsp, [rip + lintel_cpu + {kernel_stack}]",
+    "    sub rsp, 256",
+    "    LINTEL_XMM save, 0",
+    "    call rdi",
+    "    LINTEL_XMM load, 0",
+    "    mov rsp, rbp",
+    "    pop rbp",
+    "    ret",
+    ".popsection",
+    limit = const LIMIT,
+    classes = sym CLASSES,
+    entries = sym ENTRIES,
+    kernel_stack = const offset_of!(Cpu, kernel_stack),
+    unknown = sym super::table::unknown,
+    on_trap = sym crate::lower::on_trap,
+);
+
+unsafe extern "C" {
+    fn lintel_shim_switch(run: extern "C" fn());
+}
+
+/// Size of the kernel stack in bytes.
+pub const KERNEL_STACK: usize = 32 << 10;
+
+/// Runs `run` on the kernel stack with every vector register kept, from a fast handler; from code
+/// that is on that stack already (or in a process that has none) it is an ordinary call.
+pub fn on_kernel_stack(run: extern "C" fn()) {
+    let here = 0u8;
+    let top = CPU.kernel_stack.load(Relaxed);
+    let depth = top.wrapping_sub(core::ptr::from_ref(&here) as usize);
+    if top == 0 || depth <= KERNEL_STACK {
+        run();
+    } else {
+        // SAFETY: the kernel stack is unused: fast handlers run on the caller's stack, and nothing
+        // that sleeps has a frame on it while another call is made.
+        unsafe { lintel_shim_switch(run) };
+    }
+}

@@ -1,0 +1,297 @@
+//! The table: one row per system call, from which everything else is printed.
+//!
+//! A row names the call, its handler, the arity, the class (what the entry must save), how much of
+//! the man page is covered, and what is missing. [`ENTRIES`] (the dispatch), [`CLASSES`], the
+//! direct door and the compatibility page in `docs/` all come from it.
+
+use super::arg::{Handler, arity};
+use crate::errno::{Errno, encode};
+use crate::sys;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use linux_raw_sys::general as nr;
+
+/// Numbers below this are looked up; Linux 6.x ends at about 470.
+pub const LIMIT: usize = 512;
+
+/// What a handler needs from the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Class {
+    /// Kernel stack, vector registers saved.
+    Full = 0,
+    /// Caller's stack, no vector register touched (proved by the object check).
+    Fast = 1,
+}
+
+/// How much of the man page a call covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// All of it, as far as a single process without signals can tell.
+    Complete,
+    /// The part the note describes.
+    Partial,
+}
+
+/// One row of the table, for documentation and tools.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// System call number (x86_64).
+    pub nr: u32,
+    /// Its name, as in syscalls(2).
+    pub name: &'static str,
+    /// Number of arguments.
+    pub arity: u8,
+    /// What the entry saves.
+    pub class: Class,
+    /// Coverage.
+    pub level: Level,
+    /// What is missing or particular.
+    pub note: &'static str,
+}
+
+/// An entry of the dispatch table: six arguments in registers; the number on the stack.
+type Entry = unsafe extern "C" fn(usize, usize, usize, usize, usize, usize, usize) -> isize;
+
+/// How often each unimplemented number was called; the last slot counts numbers out of range.
+static UNKNOWN: [AtomicU32; LIMIT + 1] = [const { AtomicU32::new(0) }; LIMIT + 1];
+
+/// Every number without a row: counted, and `ENOSYS`.
+///
+/// # Safety
+/// Called by the shim's entry, with the number as the seventh argument.
+#[cold]
+pub unsafe extern "C" fn unknown(
+    _: usize,
+    _: usize,
+    _: usize,
+    _: usize,
+    _: usize,
+    _: usize,
+    number: usize,
+) -> isize {
+    UNKNOWN[number.min(LIMIT)].fetch_add(1, Relaxed);
+    encode(Err(Errno::ENOSYS))
+}
+
+/// The unimplemented calls that were made, as (number, count).
+pub fn unknown_calls() -> impl Iterator<Item = (usize, u32)> {
+    UNKNOWN.iter().enumerate().map(|(n, count)| (n, count.load(Relaxed))).filter(|c| c.1 != 0)
+}
+
+macro_rules! export_name {
+    (Fast $name:ident $item:item) => {
+        #[unsafe(export_name = concat!("lintel_fast_", stringify!($name)))]
+        $item
+    };
+    (Full $name:ident $item:item) => {
+        $item
+    };
+}
+
+macro_rules! syscalls {
+    ($($number:ident $name:ident($arity:literal) => $handler:path, $class:ident, $level:ident, $note:literal;)*) => {
+        /// The rows, in the order of this file.
+        pub const ROWS: &[Row] = &[$(Row {
+            nr: nr::$number,
+            name: stringify!($name),
+            arity: $arity,
+            class: Class::$class,
+            level: Level::$level,
+            note: $note,
+        }),*];
+
+        mod thunks {
+            use super::*;
+            $(export_name! { $class $name
+                pub(super) extern "C" fn $name(
+                    a: usize, b: usize, c: usize, d: usize, e: usize, f: usize,
+                ) -> isize {
+                    encode($handler.call([a, b, c, d, e, f]))
+                }
+            })*
+        }
+
+        const _: () = { $(assert!(arity(&$handler) == $arity, stringify!($name));)* };
+
+        const fn entries() -> [Entry; LIMIT] {
+            let mut table: [Entry; LIMIT] = [unknown; LIMIT];
+            $(
+                // SAFETY: a function of six register arguments may be called with a seventh on
+                // the stack; the caller of the C ABI owns and removes it.
+                table[nr::$number as usize] = unsafe { core::mem::transmute::<SixArgs, Entry>(thunks::$name) };
+            )*
+            table
+        }
+
+        /// Calls `number` through the table at compile time when it is a constant: the direct door.
+        #[inline(always)]
+        pub fn direct(number: u32, args: [usize; 6]) -> isize {
+            match number {
+                $(nr::$number => encode($handler.call(args)),)*
+                _ => encode(Err(Errno::ENOSYS)),
+            }
+        }
+    };
+}
+
+type SixArgs = extern "C" fn(usize, usize, usize, usize, usize, usize) -> isize;
+
+syscalls! {
+    // Files.
+    __NR_read read(3) => sys::file::read, Full, Complete, "";
+    __NR_write write(3) => sys::file::write, Full, Complete, "";
+    __NR_open open(3) => sys::file::open, Full, Partial, "read-only file system; devices can be written";
+    __NR_close close(1) => sys::file::close, Full, Complete, "";
+    __NR_lseek lseek(3) => sys::file::lseek, Full, Complete, "";
+    __NR_pread64 pread64(4) => sys::file::pread64, Full, Complete, "";
+    __NR_pwrite64 pwrite64(4) => sys::file::pwrite64, Full, Complete, "";
+    __NR_readv readv(3) => sys::file::readv, Full, Complete, "";
+    __NR_writev writev(3) => sys::file::writev, Full, Complete, "";
+    __NR_openat openat(4) => sys::file::openat, Full, Partial, "as open";
+    __NR_fsync fsync(1) => sys::file::fsync, Full, Complete, "";
+    __NR_fdatasync fdatasync(1) => sys::file::fdatasync, Full, Complete, "";
+    __NR_ftruncate ftruncate(2) => sys::file::ftruncate, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_fallocate fallocate(4) => sys::file::fallocate, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_truncate truncate(2) => sys::dir::change::truncate, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_preadv preadv(4) => sys::file::preadv, Full, Complete, "";
+    __NR_pwritev pwritev(4) => sys::file::pwritev, Full, Complete, "";
+    __NR_creat creat(2) => sys::file::creat, Full, Partial, "as open";
+    __NR_close_range close_range(3) => sys::file::close_range, Full, Complete, "";
+    __NR_dup dup(1) => sys::file::dup, Full, Complete, "";
+    __NR_dup2 dup2(2) => sys::file::dup2, Full, Complete, "";
+    __NR_dup3 dup3(3) => sys::file::dup3, Full, Complete, "";
+    __NR_fcntl fcntl(3) => sys::file::fcntl, Full, Partial, "F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL";
+    __NR_ioctl ioctl(3) => sys::file::ioctl, Full, Partial, "TCGETS, TCSETS, TIOCGWINSZ, FIONREAD, FIONBIO";
+    __NR_umask umask(1) => sys::file::umask, Full, Complete, "";
+    __NR_chdir chdir(1) => sys::dir::chdir, Full, Complete, "";
+    __NR_fchdir fchdir(1) => sys::dir::fchdir, Full, Complete, "";
+    __NR_getcwd getcwd(2) => sys::dir::getcwd, Full, Complete, "";
+    __NR_readlink readlink(3) => sys::dir::readlink, Full, Complete, "";
+    __NR_readlinkat readlinkat(4) => sys::dir::readlinkat, Full, Complete, "";
+    __NR_getdents64 getdents64(3) => sys::dir::getdents64, Full, Complete, "";
+    __NR_stat stat(2) => sys::dir::stat, Full, Complete, "";
+    __NR_lstat lstat(2) => sys::dir::lstat, Full, Complete, "";
+    __NR_fstat fstat(2) => sys::dir::fstat, Full, Complete, "";
+    __NR_newfstatat newfstatat(4) => sys::dir::newfstatat, Full, Complete, "";
+    __NR_statx statx(5) => sys::dir::statx, Full, Complete, "";
+    __NR_access access(2) => sys::dir::access, Full, Complete, "";
+    __NR_faccessat faccessat(3) => sys::dir::faccessat, Full, Complete, "";
+    __NR_faccessat2 faccessat2(4) => sys::dir::faccessat2, Full, Complete, "";
+    __NR_mkdir mkdir(2) => sys::dir::change::mkdir, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_mkdirat mkdirat(3) => sys::dir::change::mkdirat, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_mknod mknod(3) => sys::dir::change::mknod, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_mknodat mknodat(4) => sys::dir::change::mknodat, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_symlink symlink(2) => sys::dir::change::symlink, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_symlinkat symlinkat(3) => sys::dir::change::symlinkat, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_link link(2) => sys::dir::change::link, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_linkat linkat(5) => sys::dir::change::linkat, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_unlink unlink(1) => sys::dir::change::unlink, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_rmdir rmdir(1) => sys::dir::change::rmdir, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_unlinkat unlinkat(3) => sys::dir::change::unlinkat, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_rename rename(2) => sys::dir::change::rename, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_renameat renameat(4) => sys::dir::change::renameat, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_renameat2 renameat2(5) => sys::dir::change::renameat2, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_chmod chmod(2) => sys::dir::change::chmod, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_fchmod fchmod(2) => sys::dir::change::fchmod, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_fchmodat fchmodat(3) => sys::dir::change::fchmodat, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_fchmodat2 fchmodat2(4) => sys::dir::change::fchmodat2, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_chown chown(3) => sys::dir::change::chown, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_lchown lchown(3) => sys::dir::change::lchown, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_fchown fchown(3) => sys::dir::change::fchown, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_fchownat fchownat(5) => sys::dir::change::fchownat, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_utimensat utimensat(4) => sys::dir::change::utimensat, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_poll poll(3) => sys::poll::poll, Full, Complete, "";
+    __NR_ppoll ppoll(5) => sys::poll::ppoll, Full, Partial, "the signal mask is checked; nothing is delivered yet";
+    __NR_select select(5) => sys::poll::select, Full, Complete, "";
+    __NR_pselect6 pselect6(6) => sys::poll::pselect6, Full, Partial, "as ppoll";
+    // Memory.
+    __NR_mmap mmap(6) => sys::memory::mmap, Full, Partial, "backed at once; hints ignored; MAP_FIXED only over own mappings or free RAM; files private or read-only";
+    __NR_mprotect mprotect(3) => sys::memory::mprotect, Full, Partial, "not on the main stack; no PROT_GROWSDOWN";
+    __NR_munmap munmap(2) => sys::memory::munmap, Full, Partial, "freed RAM stays mapped until it is used again";
+    __NR_brk brk(1) => sys::memory::brk, Full, Complete, "";
+    // Signals.
+    __NR_rt_sigaction rt_sigaction(4) => sys::signal::rt_sigaction, Full, Partial, "kept and returned; no handler is called yet";
+    __NR_rt_sigprocmask rt_sigprocmask(4) => sys::signal::rt_sigprocmask, Full, Partial, "kept and returned; nothing is delivered yet";
+    __NR_sigaltstack sigaltstack(2) => sys::signal::sigaltstack, Full, Partial, "kept and returned; never switched to yet";
+    __NR_kill kill(2) => sys::signal::kill, Full, Partial, "to oneself, default action or ignored; a handler is ENOSYS";
+    __NR_tkill tkill(2) => sys::signal::tkill, Full, Partial, "as kill";
+    __NR_tgkill tgkill(3) => sys::signal::tgkill, Full, Partial, "as kill";
+    // Time.
+    __NR_clock_gettime clock_gettime(2) => sys::clock::clock_gettime, Fast, Partial, "no dynamic (per-process, device) clocks, no CLOCK_TAI, no alarm clocks";
+    __NR_clock_getres clock_getres(2) => sys::clock::clock_getres, Full, Partial, "as clock_gettime";
+    __NR_gettimeofday gettimeofday(2) => sys::clock::gettimeofday, Full, Complete, "";
+    __NR_time time(1) => sys::clock::time, Full, Complete, "";
+    __NR_nanosleep nanosleep(2) => sys::clock::nanosleep, Full, Complete, "";
+    __NR_clock_nanosleep clock_nanosleep(4) => sys::clock::clock_nanosleep, Full, Partial, "CLOCK_REALTIME, MONOTONIC and BOOTTIME";
+    // The process.
+    __NR_getpid getpid(0) => sys::process::getpid, Fast, Complete, "";
+    __NR_gettid gettid(0) => sys::process::getpid, Fast, Complete, "";
+    __NR_getppid getppid(0) => sys::process::getppid, Fast, Complete, "";
+    __NR_getpgrp getpgrp(0) => sys::process::getpid, Fast, Complete, "";
+    __NR_getpgid getpgid(1) => sys::process::getpgid, Full, Complete, "";
+    __NR_getsid getsid(1) => sys::process::getpgid, Full, Complete, "";
+    __NR_exit exit(1) => sys::process::exit, Full, Complete, "";
+    __NR_exit_group exit_group(1) => sys::process::exit, Full, Complete, "";
+    __NR_arch_prctl arch_prctl(2) => sys::process::arch_prctl, Full, Partial, "the FS and GS bases";
+    __NR_set_tid_address set_tid_address(1) => sys::process::set_tid_address, Full, Complete, "";
+    __NR_set_robust_list set_robust_list(2) => sys::process::set_robust_list, Full, Complete, "";
+    __NR_sched_yield sched_yield(0) => sys::process::sched_yield, Fast, Complete, "";
+    __NR_sched_getaffinity sched_getaffinity(3) => sys::process::sched_getaffinity, Full, Complete, "";
+    __NR_getcpu getcpu(3) => sys::process::getcpu, Full, Complete, "";
+    // Identity and limits.
+    __NR_getuid getuid(0) => sys::identity::getuid, Fast, Complete, "";
+    __NR_geteuid geteuid(0) => sys::identity::getuid, Fast, Complete, "";
+    __NR_getgid getgid(0) => sys::identity::getuid, Fast, Complete, "";
+    __NR_getegid getegid(0) => sys::identity::getuid, Fast, Complete, "";
+    __NR_getresuid getresuid(3) => sys::identity::getresuid, Full, Complete, "";
+    __NR_getresgid getresgid(3) => sys::identity::getresuid, Full, Complete, "";
+    __NR_getgroups getgroups(2) => sys::identity::getgroups, Full, Complete, "";
+    __NR_uname uname(1) => sys::identity::uname, Full, Complete, "";
+    __NR_sysinfo sysinfo(1) => sys::identity::sysinfo, Full, Partial, "load averages are 0";
+    __NR_prlimit64 prlimit64(4) => sys::identity::prlimit64, Full, Partial, "limits can be read; changing one is EPERM";
+    __NR_getrlimit getrlimit(2) => sys::identity::getrlimit, Full, Complete, "";
+    __NR_getrandom getrandom(3) => sys::random::getrandom, Full, Complete, "";
+}
+
+/// The dispatch table.
+pub static ENTRIES: [Entry; LIMIT] = entries();
+
+/// [`Class`] of each number, as a byte.
+pub static CLASSES: [u8; LIMIT] = {
+    let mut classes = [Class::Full as u8; LIMIT];
+    let mut i = 0;
+    while i < ROWS.len() {
+        classes[ROWS[i].nr as usize] = ROWS[i].class as u8;
+        i += 1;
+    }
+    classes
+};
+
+/// The name of a number that has a row.
+pub fn name_of(number: usize) -> Option<&'static str> {
+    ROWS.iter().find(|row| row.nr as usize == number).map(|row| row.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_unique_and_in_range() {
+        for (i, row) in ROWS.iter().enumerate() {
+            assert!((row.nr as usize) < LIMIT, "{}", row.name);
+            assert!(ROWS[..i].iter().all(|r| r.nr != row.nr), "{} twice", row.name);
+            if row.level == Level::Partial {
+                assert!(!row.note.is_empty(), "{}: partial needs a note", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_numbers_are_counted() {
+        // SAFETY: the function touches nothing but its counter.
+        let result = unsafe { unknown(0, 0, 0, 0, 0, 0, 511) };
+        assert_eq!(result, -38);
+        assert!(unknown_calls().any(|c| c.0 == 511 && c.1 >= 1));
+    }
+}

@@ -1,0 +1,119 @@
+//! Locks.
+//!
+//! [`SpinLock`] uses the primitive of `spinning_top`. On one CPU a lock that is found held can
+//! never be released while we spin, so contention *is* the deadlock report; the uncontended path
+//! pays nothing for it: one compare-exchange, no `cli`, no backtrace, no formatting.
+
+use crate::cpu;
+use core::cell::UnsafeCell;
+use core::ops::{Deref, DerefMut};
+use spinning_top::RawSpinlock;
+use spinning_top::lock_api::RawMutex;
+
+/// A mutual-exclusion lock. [`lock`](Self::lock) closes the soft interrupt flag for as long as it
+/// is held; [`lock_no_irq`](Self::lock_no_irq) does not, and is for data no upcall touches.
+pub struct SpinLock<T> {
+    raw: RawSpinlock,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: `raw` admits one holder at a time, and only a holder reaches `data`.
+unsafe impl<T: Send> Sync for SpinLock<T> {}
+
+impl<T> SpinLock<T> {
+    /// A free lock around `value`.
+    pub const fn new(value: T) -> Self {
+        Self { raw: RawSpinlock::INIT, data: UnsafeCell::new(value) }
+    }
+
+    /// Takes the lock with upcalls deferred until the guard is dropped.
+    ///
+    /// # Panics
+    /// When the lock is held already: on one CPU that is a deadlock.
+    #[inline]
+    pub fn lock(&self) -> Guard<'_, T> {
+        let was = cpu::soft_disable();
+        self.acquire();
+        Guard { lock: self, reopen: was }
+    }
+
+    /// Takes the lock and leaves the soft interrupt flag alone.
+    ///
+    /// # Panics
+    /// When the lock is held already: on one CPU that is a deadlock.
+    #[inline]
+    pub fn lock_no_irq(&self) -> Guard<'_, T> {
+        self.acquire();
+        Guard { lock: self, reopen: false }
+    }
+
+    #[inline]
+    fn acquire(&self) {
+        if !self.raw.try_lock() {
+            self.contended();
+        }
+    }
+
+    /// Host tests run on threads, where waiting makes sense; in the VM it does not.
+    #[cold]
+    #[inline(never)]
+    fn contended(&self) {
+        #[cfg(test)]
+        while !self.raw.try_lock() {
+            std::thread::yield_now();
+        }
+        #[cfg(not(test))]
+        panic!(
+            "deadlock: the lock around `{}` is taken twice on one CPU",
+            core::any::type_name::<T>()
+        );
+    }
+}
+
+/// Access to what a [`SpinLock`] protects; releases it when dropped.
+pub struct Guard<'a, T> {
+    lock: &'a SpinLock<T>,
+    reopen: bool,
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: a guard exists only while its lock is held.
+        unsafe { &*self.lock.data.get() }
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and `&mut self` makes this the only reference.
+        unsafe { &mut *self.lock.data.get() }
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: this guard holds the lock.
+        unsafe { self.lock.raw.unlock() };
+        cpu::soft_restore(self.reopen);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guards_exclude_each_other() {
+        let lock = SpinLock::new(0u32);
+        std::thread::scope(|s| {
+            for _ in 0..4 {
+                s.spawn(|| (0..1000).for_each(|_| *lock.lock_no_irq() += 1));
+            }
+        });
+        assert_eq!(*lock.lock_no_irq(), 4000);
+    }
+}

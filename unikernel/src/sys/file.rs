@@ -1,0 +1,118 @@
+//! System calls on open files: reading, writing, seeking.
+//!
+//! Submodules: [`open`](mod@open) makes and copies descriptors, [`vector`] has the calls with an `iovec`,
+//! [`control`] has fcntl(2) and ioctl(2).
+
+pub mod control;
+pub mod open;
+pub mod vector;
+
+pub use control::{fcntl, ioctl};
+pub use open::{close, close_range, creat, dup, dup2, dup3, open, openat, umask};
+pub use vector::{preadv, pwritev, readv, writev};
+
+use crate::errno::{Errno, SysResult};
+use crate::fs::device::Device;
+use crate::fs::fd;
+use crate::fs::file::Description;
+use crate::fs::tree::Kind;
+use crate::uaccess::{UserPtr, UserSlice, access_ok};
+use core::iter::once;
+
+/// Most bytes that one call transfers (Linux's `MAX_RW_COUNT`).
+pub const MAX_TRANSFER: usize = 0x7fff_f000;
+
+/// read(2).
+pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> SysResult {
+    let file = fd::get(fd)?;
+    file.check_readable()?;
+    let part = part(buffer, count)?;
+    file.read(once(part), part.len(), None)
+}
+
+/// write(2).
+pub fn write(fd: i32, buffer: UserPtr<u8>, count: usize) -> SysResult {
+    let file = fd::get(fd)?;
+    file.check_writable()?;
+    file.write(once(part(buffer, count)?))
+}
+
+/// pread(2).
+pub fn pread64(fd: i32, buffer: UserPtr<u8>, count: usize, offset: i64) -> SysResult {
+    let at = position(offset)?;
+    let file = fd::get(fd)?;
+    check_seekable(&file)?;
+    file.check_readable()?;
+    let part = part(buffer, count)?;
+    file.read(once(part), part.len(), Some(at))
+}
+
+/// pwrite(2). Only devices can be written, and they have no use for the offset.
+pub fn pwrite64(fd: i32, buffer: UserPtr<u8>, count: usize, offset: i64) -> SysResult {
+    position(offset)?;
+    let file = fd::get(fd)?;
+    check_seekable(&file)?;
+    file.check_writable()?;
+    file.write(once(part(buffer, count)?))
+}
+
+/// lseek(2).
+pub fn lseek(fd: i32, offset: i64, whence: u32) -> SysResult {
+    Ok(fd::get(fd)?.seek(offset, whence)? as usize)
+}
+
+/// fsync(2): nothing is ever dirty. `EINVAL` on devices and pipes, as on Linux.
+pub fn fsync(fd: i32) -> SysResult {
+    match fd::get(fd)?.inode().kind {
+        Kind::Device(_) => Err(Errno::EINVAL),
+        _ => Ok(0),
+    }
+}
+
+/// fdatasync(2), the same as [`fsync`].
+pub fn fdatasync(fd: i32) -> SysResult {
+    fsync(fd)
+}
+
+/// ftruncate(2): nothing that has a size is open for writing.
+pub fn ftruncate(fd: i32, length: i64) -> SysResult {
+    position(length)?;
+    fd::get(fd)?;
+    Err(Errno::EINVAL)
+}
+
+/// fallocate(2): `EBADF` when not open for writing; what is open for writing has no space to give.
+pub fn fallocate(fd: i32, mode: i32, offset: i64, length: i64) -> SysResult {
+    let file = fd::get(fd)?;
+    if offset < 0 || length <= 0 {
+        return Err(Errno::EINVAL);
+    }
+    if mode & !0x7f != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    file.check_writable()?;
+    match file.inode().kind {
+        Kind::Device(Device::Stream(_)) if !file.is_seekable() => Err(Errno::ESPIPE),
+        _ => Err(Errno::ENODEV),
+    }
+}
+
+/// The application's buffer, as long as one call may be. `EFAULT` when it cannot be its memory.
+fn part(buffer: UserPtr<u8>, count: usize) -> Result<UserSlice, Errno> {
+    if !access_ok(buffer.address(), count) {
+        return Err(Errno::EFAULT);
+    }
+    Ok(UserSlice::new(buffer.address(), count.min(MAX_TRANSFER)))
+}
+
+/// A file offset: `EINVAL` when it is negative.
+fn position(offset: i64) -> Result<u64, Errno> {
+    u64::try_from(offset).map_err(|_| Errno::EINVAL)
+}
+
+fn check_seekable(file: &Description) -> Result<(), Errno> {
+    if file.is_seekable() { Ok(()) } else { Err(Errno::ESPIPE) }
+}
+
+#[cfg(test)]
+mod tests;

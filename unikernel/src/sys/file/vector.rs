@@ -1,0 +1,208 @@
+//! readv(2), writev(2) and their positioned forms.
+
+use super::{MAX_TRANSFER, check_seekable, position};
+use crate::errno::{Errno, SysResult};
+use crate::fs::fd;
+use crate::uaccess::{UserPtr, UserSlice, access_ok};
+use linux_raw_sys::general::{UIO_MAXIOV, iovec};
+
+/// Array elements kept on the stack. An array that fits is copied in once; of a longer one, as many
+/// are copied at a time, and every element is checked again when it is used.
+const WINDOW: usize = 16;
+
+/// readv(2).
+pub fn readv(fd: i32, vector: UserPtr<iovec>, count: usize) -> SysResult {
+    read_parts(fd, vector, count, None)
+}
+
+/// writev(2).
+pub fn writev(fd: i32, vector: UserPtr<iovec>, count: usize) -> SysResult {
+    let file = fd::get(fd)?;
+    file.check_writable()?;
+    file.write(Parts::check(vector, count)?)
+}
+
+/// preadv(2). The kernel's fifth argument, the upper half of the offset, is unused on x86_64.
+pub fn preadv(fd: i32, vector: UserPtr<iovec>, count: usize, offset: i64) -> SysResult {
+    read_parts(fd, vector, count, Some(position(offset)?))
+}
+
+/// pwritev(2). Only devices can be written, and they have no use for the offset.
+pub fn pwritev(fd: i32, vector: UserPtr<iovec>, count: usize, offset: i64) -> SysResult {
+    position(offset)?;
+    check_seekable(&*fd::get(fd)?)?;
+    writev(fd, vector, count)
+}
+
+fn read_parts(fd: i32, vector: UserPtr<iovec>, count: usize, at: Option<u64>) -> SysResult {
+    let file = fd::get(fd)?;
+    if at.is_some() {
+        check_seekable(&file)?;
+    }
+    file.check_readable()?;
+    let parts = Parts::check(vector, count)?;
+    if parts.left == 0 {
+        return Ok(0);
+    }
+    let total = parts.left;
+    file.read(parts, total, at)
+}
+
+/// The buffers of an array of `iovec`, in order, cut so that they sum up to at most
+/// [`MAX_TRANSFER`].
+struct Parts {
+    vector: UserPtr<iovec>,
+    count: usize,
+    next: usize,
+    /// Bytes still to be handed out.
+    left: usize,
+    window: [(usize, usize); WINDOW],
+}
+
+impl Parts {
+    /// Checks the whole array, as Linux does before it transfers anything. Errors: `EINVAL` (more
+    /// than 1024 elements, a negative length), `EFAULT` (the array or a buffer).
+    fn check(vector: UserPtr<iovec>, count: usize) -> Result<Self, Errno> {
+        if count > UIO_MAXIOV as usize {
+            return Err(Errno::EINVAL);
+        }
+        let mut parts =
+            Self { vector, count, next: 0, left: 0, window: [(0, 0); WINDOW] };
+        let mut reachable = true;
+        let mut total: usize = 0;
+        for index in 0..count {
+            let (base, len) = parts.element(index)?;
+            if len > isize::MAX as usize {
+                return Err(Errno::EINVAL);
+            }
+            reachable &= access_ok(base, len);
+            total = total.saturating_add(len);
+        }
+        if !reachable {
+            return Err(Errno::EFAULT);
+        }
+        parts.left = total.min(MAX_TRANSFER);
+        if count > WINDOW {
+            parts.fill(0)?;
+        }
+        Ok(parts)
+    }
+
+    fn element(&mut self, index: usize) -> Result<(usize, usize), Errno> {
+        if index.is_multiple_of(WINDOW) {
+            self.fill(index)?;
+        }
+        Ok(self.window[index % WINDOW])
+    }
+
+    fn fill(&mut self, from: usize) -> Result<(), Errno> {
+        let until = self.count.min(from + WINDOW);
+        for (slot, index) in self.window.iter_mut().zip(from..until) {
+            let element = self.vector.add(index).read()?;
+            *slot = (element.iov_base as usize, element.iov_len as usize);
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for Parts {
+    type Item = UserSlice;
+
+    fn next(&mut self) -> Option<UserSlice> {
+        if self.next == self.count || self.left == 0 {
+            return None;
+        }
+        // The first window is filled by `check`; an array that is gone by now ends the transfer.
+        let index = self.next;
+        let element =
+            if index < WINDOW { Ok(self.window[index]) } else { self.element(index) };
+        let (base, len) = element.ok()?;
+        let part = UserSlice::new(base, len.min(self.left));
+        self.next += 1;
+        self.left -= part.len();
+        Some(part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::Stdin;
+    use crate::fs::testing::{Packer, boot_with, cstr};
+    use crate::sys::file::{lseek, open};
+    use linux_raw_sys::general::O_RDWR;
+
+    fn boot() -> impl Sized {
+        let content: Vec<u8> = (0..=255).collect();
+        boot_with(Some(Packer::default().file("f", &content)), Stdin::Null)
+    }
+
+    fn vector(parts: &[(usize, usize)]) -> Vec<iovec> {
+        let part = |&(base, len): &(usize, usize)| iovec { iov_base: base as *mut _, iov_len: len as _ };
+        parts.iter().map(part).collect()
+    }
+
+    fn at(vector: &[iovec]) -> UserPtr<iovec> {
+        UserPtr::new(vector.as_ptr() as usize)
+    }
+
+    #[test]
+    fn long_vectors_are_read_in_windows() {
+        let _fs = boot();
+        let fd = open(cstr("f\0"), 0, 0).unwrap() as i32;
+        let mut bytes = [0u8; 100];
+        let base = bytes.as_mut_ptr() as usize;
+        let elements: Vec<_> = (0..50).map(|i| (base + 2 * i, 2)).collect();
+        assert_eq!(readv(fd, at(&vector(&elements)), 50), Ok(100));
+        assert!((0..100).eq(bytes));
+        assert_eq!(preadv(fd, at(&vector(&elements)), 50, 200), Ok(56));
+        assert_eq!((bytes[55], bytes[56]), (255, 56));
+        assert_eq!(lseek(fd, 0, 1), Ok(100));
+    }
+
+    #[test]
+    fn arrays_are_checked_before_anything_moves() {
+        let _fs = boot();
+        let fd = open(cstr("f\0"), 0, 0).unwrap() as i32;
+        let mut bytes = [0u8; 4];
+        let good = (bytes.as_mut_ptr() as usize, 4);
+        let rows = [
+            (vec![good, (good.0, usize::MAX)], Err(Errno::EINVAL)),
+            (vec![good, (usize::MAX - 9, 4)], Err(Errno::EFAULT)),
+            (vec![(usize::MAX - 9, 4), (good.0, usize::MAX)], Err(Errno::EINVAL)),
+            (vec![(good.0, 0)], Ok(0)),
+            (vec![], Ok(0)),
+        ];
+        for (elements, wanted) in rows {
+            assert_eq!(readv(fd, at(&vector(&elements)), elements.len()), wanted);
+        }
+        assert_eq!((bytes, lseek(fd, 0, 1)), ([0; 4], Ok(0)));
+        assert_eq!(readv(fd, UserPtr::new(0), 1025), Err(Errno::EINVAL));
+        assert_eq!(readv(fd, UserPtr::new(usize::MAX - 15), 1), Err(Errno::EFAULT));
+        assert_eq!(readv(99, UserPtr::new(0), 1025), Err(Errno::EBADF));
+        assert_eq!(preadv(99, UserPtr::new(0), 1025, -1), Err(Errno::EINVAL));
+        assert_eq!(writev(fd, UserPtr::new(0), 1025), Err(Errno::EBADF));
+    }
+
+    #[test]
+    fn transfers_are_cut_at_the_limit() {
+        let _fs = boot();
+        let fd = open(cstr("/dev/null\0"), O_RDWR, 0).unwrap() as i32;
+        let half = (0x10_0000, 0x7000_0000);
+        assert_eq!(writev(fd, at(&vector(&[half, half])), 2), Ok(MAX_TRANSFER));
+        assert_eq!(pwritev(fd, at(&vector(&[half])), 1, 7), Ok(half.1));
+        assert_eq!(pwritev(1, at(&vector(&[half])), 1, 7), Err(Errno::ESPIPE));
+        assert_eq!(preadv(1, at(&vector(&[half])), 1, 7), Err(Errno::ESPIPE));
+    }
+
+    #[test]
+    fn all_1024_elements_are_used() {
+        let _fs = boot();
+        let fd = open(cstr("/dev/zero\0"), O_RDWR, 0).unwrap() as i32;
+        let mut bytes = vec![1u8; 1024];
+        let base = bytes.as_mut_ptr() as usize;
+        let elements: Vec<_> = (0..1024).map(|i| (base + i, 1)).collect();
+        assert_eq!(readv(fd, at(&vector(&elements)), 1024), Ok(1024));
+        assert!(bytes.iter().all(|&byte| byte == 0));
+    }
+}

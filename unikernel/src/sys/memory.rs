@@ -1,0 +1,146 @@
+//! brk, mmap, munmap, mprotect.
+
+use crate::errno::{Errno, SysResult};
+use crate::fs;
+use crate::mm::paging::Access;
+use crate::mm::{PAGE, page_up, space};
+use crate::uaccess::USER_END;
+use core::ops::Range;
+use linux_raw_sys::general as abi;
+
+bitflags::bitflags! {
+    /// Protections of mmap(2) and mprotect(2).
+    #[derive(Clone, Copy)]
+    struct Prot: u32 {
+        const READ = abi::PROT_READ;
+        const WRITE = abi::PROT_WRITE;
+        const EXEC = abi::PROT_EXEC;
+        /// Atomic operations: no difference on x86.
+        const SEM = abi::PROT_SEM;
+    }
+}
+
+impl Prot {
+    /// As page-table permissions; `None` is no access at all. x86 cannot write without reading.
+    fn access(self) -> Option<Access> {
+        let any = self.intersects(Self::READ | Self::WRITE | Self::EXEC);
+        let (write, execute) = (self.contains(Self::WRITE), self.contains(Self::EXEC));
+        any.then_some(Access { write, execute, user: true })
+    }
+}
+
+/// brk(2), the raw call: the new break, or the old one when it could not move.
+pub fn brk(end: usize) -> SysResult {
+    Ok(space::set_break(end))
+}
+
+/// The page range of an address and a length, or `None` outside the address space.
+fn pages(start: usize, len: usize) -> Option<Range<usize>> {
+    let end = start.checked_add(page_up(len)?)?;
+    (end <= USER_END).then_some(start..end)
+}
+
+const TYPE: u32 = abi::MAP_SHARED | abi::MAP_PRIVATE;
+
+/// mmap(2): anonymous memory, and private copies of files. Shared mappings of one process without
+/// fork are no different from private ones when anonymous.
+pub fn mmap(hint: usize, len: usize, prot: u32, flags: u32, fd: i32, offset: usize) -> SysResult {
+    if offset % PAGE != 0 || len == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let access = Prot::from_bits_truncate(prot).access();
+    if !matches!(flags & TYPE, abi::MAP_PRIVATE | abi::MAP_SHARED) {
+        // 3 is MAP_SHARED_VALIDATE, whose point is refusing what is not known.
+        return Err(if flags & TYPE == 3 { Errno::EOPNOTSUPP } else { Errno::EINVAL });
+    }
+    let range = pages(0, len).ok_or(Errno::ENOMEM)?;
+    let anonymous = flags & abi::MAP_ANONYMOUS != 0;
+    let contents = if anonymous { None } else { Some(contents(fd)?) };
+    if !anonymous && flags & TYPE == abi::MAP_SHARED && prot & abi::PROT_WRITE != 0 {
+        // Every file is on a read-only file system.
+        return Err(Errno::EACCES);
+    }
+    let fixed = flags & (abi::MAP_FIXED | abi::MAP_FIXED_NOREPLACE) != 0;
+    // A file is copied in first, and then protected.
+    let first = if anonymous { access } else { Some(Access::DATA) };
+    let start = if fixed {
+        let replace = flags & abi::MAP_FIXED_NOREPLACE == 0;
+        place(hint, len, first, replace)?
+    } else {
+        space::map_anonymous(range.end, first)?
+    };
+    if let Some(contents) = contents {
+        fill(start, len, contents, offset);
+        space::protect(start..start + range.end, access)?;
+    }
+    Ok(start)
+}
+
+/// The bytes of a regular file that is open for reading.
+fn contents(fd: i32) -> Result<&'static [u8], Errno> {
+    let file = fs::fd::get(fd)?;
+    if !file.is_readable() {
+        return Err(Errno::EACCES);
+    }
+    match file.inode().kind {
+        fs::tree::Kind::File(bytes) => Ok(bytes),
+        _ => Err(Errno::ENODEV),
+    }
+}
+
+fn place(hint: usize, len: usize, access: Option<Access>, replace: bool) -> SysResult {
+    if hint % PAGE != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let range = pages(hint, len).ok_or(Errno::ENOMEM)?;
+    space::map_fixed(range, access, replace)
+}
+
+/// Copies a file's bytes from `offset` on to the fresh pages at `start`.
+fn fill(start: usize, len: usize, contents: &[u8], offset: usize) {
+    let part = contents.get(offset..).unwrap_or(&[]);
+    let part = &part[..part.len().min(len)];
+    // SAFETY: `start` has at least `len` fresh, writable bytes that nobody else knows yet.
+    unsafe { core::ptr::copy_nonoverlapping(part.as_ptr(), start as *mut u8, part.len()) };
+}
+
+/// munmap(2).
+pub fn munmap(start: usize, len: usize) -> SysResult {
+    if start % PAGE != 0 || len == 0 {
+        return Err(Errno::EINVAL);
+    }
+    space::unmap(pages(start, len).ok_or(Errno::EINVAL)?);
+    Ok(0)
+}
+
+/// mprotect(2).
+pub fn mprotect(start: usize, len: usize, prot: u32) -> SysResult {
+    let prot = Prot::from_bits(prot).ok_or(Errno::EINVAL)?;
+    if start % PAGE != 0 {
+        return Err(Errno::EINVAL);
+    }
+    if len == 0 {
+        return Ok(0);
+    }
+    space::protect(pages(start, len).ok_or(Errno::ENOMEM)?, prot.access())?;
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_checked_before_anything_is_done() {
+        let anonymous = abi::MAP_PRIVATE | abi::MAP_ANONYMOUS;
+        assert_eq!(mmap(0, 0, 3, anonymous, -1, 0), Err(Errno::EINVAL));
+        assert_eq!(mmap(0, 1, 3, anonymous, -1, 1), Err(Errno::EINVAL));
+        assert_eq!(mmap(0, 1, 3, abi::MAP_ANONYMOUS, -1, 0), Err(Errno::EINVAL));
+        assert_eq!(mmap(0, usize::MAX, 3, anonymous, -1, 0), Err(Errno::ENOMEM));
+        assert_eq!(munmap(1, 1), Err(Errno::EINVAL));
+        assert_eq!(munmap(0, usize::MAX), Err(Errno::EINVAL));
+        assert_eq!(mprotect(PAGE, PAGE, 0x40), Err(Errno::EINVAL));
+        assert_eq!(mprotect(PAGE, 0, 1), Ok(0));
+        assert_eq!(mprotect(PAGE, PAGE, 1), Err(Errno::ENOMEM));
+    }
+}

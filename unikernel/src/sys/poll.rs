@@ -1,0 +1,297 @@
+//! poll(2) and select(2).
+//!
+//! Only the console can make a caller wait; files and devices are always ready. So a call looks at
+//! all descriptors once, and if none is ready it sleeps until the console has input or time is up.
+
+use crate::console;
+use crate::errno::{Errno, SysResult};
+use crate::fs::fd::{self, File, LIMIT};
+use crate::fs::tree::Kind;
+use crate::time;
+use crate::uaccess::{UserPtr, UserSlice};
+use linux_raw_sys::general::{
+    __kernel_old_timeval, __kernel_timespec, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI,
+    POLLRDBAND, POLLRDNORM, POLLWRBAND, POLLWRNORM, pollfd,
+};
+
+const READ: u32 = POLLIN | POLLRDNORM;
+const WRITE: u32 = POLLOUT | POLLWRNORM;
+const NANOSECONDS: u64 = 1_000_000_000;
+
+/// Which of the `wanted` poll events hold for an open file. The console is asked for input only
+/// when somebody wants to know: the question may cost an exit.
+fn ready_events(file: &File, wanted: u32) -> u32 {
+    wanted & match file.inode().kind {
+        Kind::Device(device) if device.is_console() => {
+            let input = wanted & READ != 0 && file.is_readable() && console::read_ready();
+            (if input { READ } else { 0 }) | (if file.is_writable() { WRITE } else { 0 })
+        }
+        _ => READ | WRITE,
+    }
+}
+
+/// When to give up waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// At once.
+    Never,
+    /// At this time of the monotonic clock, in nanoseconds.
+    Until(u64),
+    /// Not at all.
+    Forever,
+}
+
+impl Wait {
+    fn nanoseconds(length: u64) -> Self {
+        match length {
+            0 => Self::Never,
+            _ => Self::Until(time::monotonic_ns().saturating_add(length)),
+        }
+    }
+
+    /// Nanoseconds left, for the calls that report it.
+    fn left(self) -> u64 {
+        match self {
+            Self::Until(deadline) => deadline.saturating_sub(time::monotonic_ns()),
+            Self::Never | Self::Forever => 0,
+        }
+    }
+
+    /// Sleeps until `scan` finds something or time is up; returns its last result. `scan` says how
+    /// many descriptors are ready and whether input of the console would make it more.
+    fn until_ready(self, mut scan: impl FnMut() -> Result<(usize, bool), Errno>) -> SysResult {
+        loop {
+            let (ready, wants_input) = scan()?;
+            let deadline = match self {
+                _ if ready > 0 => return Ok(ready),
+                Self::Never => return Ok(0),
+                Self::Until(deadline) if time::monotonic_ns() >= deadline => return Ok(0),
+                Self::Until(deadline) => Some(deadline),
+                Self::Forever => None,
+            };
+            time::sleep_until(deadline, || wants_input && console::read_ready());
+        }
+    }
+}
+
+/// Nanoseconds in `seconds` and a fraction of `unit` parts per second; `EINVAL` when either is out
+/// of range. A length that does not fit is as good as for ever.
+fn length(seconds: i64, fraction: i64, unit: u64) -> Result<u64, Errno> {
+    let fraction = u64::try_from(fraction).ok().filter(|&fraction| fraction < unit);
+    let (Ok(seconds), Some(fraction)) = (u64::try_from(seconds), fraction) else {
+        return Err(Errno::EINVAL);
+    };
+    Ok(seconds.saturating_mul(NANOSECONDS).saturating_add(fraction * (NANOSECONDS / unit)))
+}
+
+/// poll(2): `timeout` is in milliseconds, negative for ever.
+pub fn poll(fds: UserPtr<pollfd>, count: u32, timeout: i32) -> SysResult {
+    let wait = match u64::try_from(timeout) {
+        Ok(milliseconds) => Wait::nanoseconds(milliseconds * 1_000_000),
+        Err(_) => Wait::Forever,
+    };
+    poll_until(fds, count as usize, wait)
+}
+
+/// ppoll(2). The signal mask is checked and otherwise unused: there are no signals yet.
+pub fn ppoll(
+    fds: UserPtr<pollfd>,
+    count: u32,
+    timeout: UserPtr<__kernel_timespec>,
+    mask: UserPtr<u64>,
+    mask_size: usize,
+) -> SysResult {
+    let wait = timespec(timeout)?;
+    check_mask(mask, mask_size)?;
+    let result = poll_until(fds, count as usize, wait);
+    report_left(timeout, wait);
+    result
+}
+
+fn timespec(timeout: UserPtr<__kernel_timespec>) -> Result<Wait, Errno> {
+    let Some(timeout) = timeout.optional() else {
+        return Ok(Wait::Forever);
+    };
+    let timeout = timeout.read()?;
+    length(timeout.tv_sec, timeout.tv_nsec, NANOSECONDS).map(Wait::nanoseconds)
+}
+
+/// Tells the caller what is left of its timeout; that it cannot be written is no error.
+fn report_left(timeout: UserPtr<__kernel_timespec>, wait: Wait) {
+    if !timeout.is_null() {
+        let left = wait.left();
+        let (seconds, rest) = (left / NANOSECONDS, left % NANOSECONDS);
+        let _ = timeout.cast::<[u64; 2]>().write_pair(seconds, rest);
+    }
+}
+
+fn check_mask(mask: UserPtr<u64>, size: usize) -> Result<(), Errno> {
+    if mask.is_null() {
+        return Ok(());
+    }
+    if size != size_of::<u64>() {
+        return Err(Errno::EINVAL);
+    }
+    mask.read().map(|_| ())
+}
+
+fn poll_until(fds: UserPtr<pollfd>, count: usize, wait: Wait) -> SysResult {
+    if count > LIMIT {
+        return Err(Errno::EINVAL);
+    }
+    wait.until_ready(|| scan_array(fds, count))
+}
+
+/// One look at the array: fills in all `revents`; counts those that are not 0.
+fn scan_array(fds: UserPtr<pollfd>, count: usize) -> Result<(usize, bool), Errno> {
+    let (mut ready, mut wants_input) = (0, false);
+    for index in 0..count {
+        let at = fds.add(index);
+        let wanted = at.read()?;
+        let events = u32::from(wanted.events as u16) | POLLERR | POLLHUP;
+        let revents = match fd::get(wanted.fd) {
+            _ if wanted.fd < 0 => 0,
+            Ok(file) => {
+                wants_input |= events & READ != 0 && file.is_readable();
+                ready_events(&file, events)
+            }
+            Err(_) => POLLNVAL,
+        };
+        ready += usize::from(revents != 0);
+        at.write(&pollfd { revents: revents as i16, ..wanted })?;
+    }
+    Ok((ready, wants_input))
+}
+
+/// A set of descriptors as select(2) has it, and where it came from.
+struct Set {
+    from: UserPtr<u8>,
+    bytes: [u8; LIMIT / 8],
+}
+
+/// The three sets of select(2).
+type Sets = [Set; 3];
+
+/// Which events put a descriptor into the result sets.
+const SET_EVENTS: [u32; 3] = [
+    READ | POLLRDBAND | POLLHUP | POLLERR,
+    WRITE | POLLWRBAND | POLLERR,
+    POLLPRI,
+];
+
+impl Set {
+    /// Copies in as many bytes as `count` descriptors need, in whole words as Linux does.
+    fn read(from: UserPtr<u8>, count: usize) -> Result<Self, Errno> {
+        let mut bytes = [0; LIMIT / 8];
+        let size = set_size(count);
+        if !from.is_null() && size > 0 {
+            let room = UserSlice::new(from.address(), size);
+            if room.read(&mut bytes[..size])? != size {
+                return Err(Errno::EFAULT);
+            }
+        }
+        Ok(Self { from, bytes })
+    }
+
+    fn write(&self, result: &[u8]) -> Result<(), Errno> {
+        if self.from.is_null() || result.is_empty() {
+            return Ok(());
+        }
+        let done = UserSlice::new(self.from.address(), result.len()).write(result)?;
+        if done == result.len() { Ok(()) } else { Err(Errno::EFAULT) }
+    }
+
+    fn contains(&self, fd: usize) -> bool {
+        self.bytes[fd / 8] & (1 << (fd % 8)) != 0
+    }
+}
+
+const fn set_size(count: usize) -> usize {
+    count.div_ceil(64) * 8
+}
+
+/// select(2).
+pub fn select(
+    count: i32,
+    read: UserPtr<u8>,
+    write: UserPtr<u8>,
+    except: UserPtr<u8>,
+    timeout: UserPtr<__kernel_old_timeval>,
+) -> SysResult {
+    let wait = match timeout.optional() {
+        None => Wait::Forever,
+        Some(timeout) => {
+            let timeout = timeout.read()?;
+            // Linux carries whole seconds over from the microseconds.
+            let (seconds, rest) = (timeout.tv_usec.div_euclid(1_000_000), timeout.tv_usec % 1_000_000);
+            let whole = timeout.tv_sec.saturating_add(seconds);
+            Wait::nanoseconds(length(whole, rest, 1_000_000)?)
+        }
+    };
+    let result = select_until(count, [read, write, except], wait);
+    if !timeout.is_null() {
+        let left = wait.left() / 1000;
+        let _ = timeout.cast::<[u64; 2]>().write_pair(left / 1_000_000, left % 1_000_000);
+    }
+    result
+}
+
+/// pselect6(2). The sixth argument points to the signal mask's address and its size.
+pub fn pselect6(
+    count: i32,
+    read: UserPtr<u8>,
+    write: UserPtr<u8>,
+    except: UserPtr<u8>,
+    timeout: UserPtr<__kernel_timespec>,
+    mask: UserPtr<[u64; 2]>,
+) -> SysResult {
+    let mask = match mask.optional() {
+        Some(mask) => mask.read()?,
+        None => [0, 0],
+    };
+    let wait = timespec(timeout)?;
+    check_mask(UserPtr::new(mask[0] as usize), mask[1] as usize)?;
+    let result = select_until(count, [read, write, except], wait);
+    report_left(timeout, wait);
+    result
+}
+
+fn select_until(count: i32, from: [UserPtr<u8>; 3], wait: Wait) -> SysResult {
+    let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?.min(LIMIT);
+    let [read, write, except] = from;
+    let sets = [Set::read(read, count)?, Set::read(write, count)?, Set::read(except, count)?];
+    let mut results = [[0; LIMIT / 8]; 3];
+    let ready = wait.until_ready(|| scan_sets(&sets, count, &mut results))?;
+    for (set, result) in sets.iter().zip(&results) {
+        set.write(&result[..set_size(count)])?;
+    }
+    Ok(ready)
+}
+
+/// One look at all members of the sets; `EBADF` when one is not open.
+fn scan_sets(
+    sets: &Sets,
+    count: usize,
+    results: &mut [[u8; LIMIT / 8]; 3],
+) -> Result<(usize, bool), Errno> {
+    let (mut ready, mut wants_input) = (0, false);
+    for fd in 0..count {
+        if !sets.iter().any(|set| set.contains(fd)) {
+            continue;
+        }
+        let file = fd::get(fd as i32)?;
+        let chosen = sets.iter().zip(SET_EVENTS).filter(|(set, _)| set.contains(fd));
+        let events = ready_events(&file, chosen.fold(0, |all, (_, events)| all | events));
+        wants_input |= sets[0].contains(fd) && file.is_readable();
+        for (index, set) in sets.iter().enumerate() {
+            if set.contains(fd) && events & SET_EVENTS[index] != 0 {
+                results[index][fd / 8] |= 1 << (fd % 8);
+                ready += 1;
+            }
+        }
+    }
+    Ok((ready, wants_input))
+}
+
+#[cfg(test)]
+mod tests;

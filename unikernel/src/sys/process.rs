@@ -1,0 +1,100 @@
+//! The process itself: identity, exit, and what a runtime asks for at its start.
+
+use crate::errno::{Errno, SysResult};
+use crate::process::{self, PID};
+use crate::uaccess::{UserPtr, UserSlice};
+use core::arch::asm;
+
+/// getpid(2), gettid(2), getpgrp(2), set_tid_address(2): the one process has id 1.
+#[inline(always)]
+pub fn getpid() -> SysResult {
+    Ok(PID as usize)
+}
+
+/// getppid(2): nobody is above.
+#[inline(always)]
+pub fn getppid() -> SysResult {
+    Ok(0)
+}
+
+/// set_tid_address(2): the pointer matters when a thread ends; the last thread's end is the VM's.
+pub fn set_tid_address(_clear: UserPtr<i32>) -> SysResult {
+    getpid()
+}
+
+/// getpgid(2) and getsid(2).
+pub fn getpgid(pid: i32) -> SysResult {
+    if pid == 0 || pid == PID { getpid() } else { Err(Errno::ESRCH) }
+}
+
+/// exit(2) of the only thread, and exit_group(2): the low eight bits reach the outside.
+pub fn exit(code: i32) -> SysResult {
+    process::exit(code as u8)
+}
+
+const ARCH_SET_GS: i32 = 0x1001;
+const ARCH_SET_FS: i32 = 0x1002;
+const ARCH_GET_FS: i32 = 0x1003;
+const ARCH_GET_GS: i32 = 0x1004;
+
+/// arch_prctl(2). FS and GS bases are set by the unprivileged instructions.
+pub fn arch_prctl(code: i32, address: usize) -> SysResult {
+    let base: usize;
+    match code {
+        // TASK_SIZE_MAX is the bound Linux checks (EPERM).
+        ARCH_SET_FS | ARCH_SET_GS if address >= 0x7fff_ffff_f000 => return Err(Errno::EPERM),
+        // SAFETY: the base is canonical (checked); kernel code uses neither FS nor GS. The feature
+        // is checked at boot.
+        ARCH_SET_FS => unsafe { asm!("wrfsbase {}", in(reg) address) },
+        // SAFETY: as above.
+        ARCH_SET_GS => unsafe { asm!("wrgsbase {}", in(reg) address) },
+        ARCH_GET_FS => {
+            // SAFETY: reads a register.
+            unsafe { asm!("rdfsbase {}", out(reg) base) };
+            UserPtr::new(address).write(&base)?;
+        }
+        ARCH_GET_GS => {
+            // SAFETY: reads a register.
+            unsafe { asm!("rdgsbase {}", out(reg) base) };
+            UserPtr::new(address).write(&base)?;
+        }
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(0)
+}
+
+/// set_robust_list(2): the list matters when a thread dies holding a lock while others live.
+pub fn set_robust_list(_head: usize, len: usize) -> SysResult {
+    if len == 24 { Ok(0) } else { Err(Errno::EINVAL) }
+}
+
+/// sched_getaffinity(2): one CPU. The raw call returns the bytes written.
+pub fn sched_getaffinity(pid: i32, len: usize, mask: usize) -> SysResult {
+    const BYTES: usize = 8;
+    // At least one bit per possible CPU, in whole longs.
+    if len == 0 || len % 8 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    if pid != 0 && pid != PID {
+        return Err(Errno::ESRCH);
+    }
+    match UserSlice::new(mask, BYTES).write(&1u64.to_ne_bytes())? {
+        BYTES => Ok(BYTES),
+        _ => Err(Errno::EFAULT),
+    }
+}
+
+/// sched_yield(2): nobody else is there; pending upcalls have had their turn.
+#[inline(always)]
+pub fn sched_yield() -> SysResult {
+    Ok(0)
+}
+
+/// getcpu(2): CPU 0 on node 0; the third argument is unused since Linux 2.6.24.
+pub fn getcpu(processor: UserPtr<u32>, node: UserPtr<u32>, _cache: usize) -> SysResult {
+    for target in [processor, node].into_iter().filter_map(UserPtr::optional) {
+        target.write(&0)?;
+    }
+    Ok(0)
+}
+

@@ -1,0 +1,213 @@
+//! Time: the TSC, a fixed-point multiplier, and sleeping.
+//!
+//! `ns = ticks * mult >> 32`, one multiplication, no division. The rate is found on first use, not
+//! at boot: on a machine without a clock leaf it takes 10 ms of calibration, which a program that
+//! never asks for the time should not pay.
+
+use crate::cpu::without_interrupts;
+use crate::platform::{ClockChoice, platform};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+/// Nanoseconds in a second.
+pub const NANOS: u64 = 1_000_000_000;
+
+/// TSC at the first instruction of the image: the zero of CLOCK_MONOTONIC.
+static START: AtomicU64 = AtomicU64::new(0);
+/// Nanoseconds per tick with 32 fractional bits; 0 until known.
+static MULT: AtomicU64 = AtomicU64::new(0);
+/// CLOCK_REALTIME minus CLOCK_MONOTONIC in ns; 0 until known.
+static EPOCH: AtomicU64 = AtomicU64::new(0);
+static CHOICE: AtomicU64 = AtomicU64::new(0);
+/// A periodic tick runs, so no one-shot can be set.
+static TICKING: AtomicBool = AtomicBool::new(false);
+/// Nanoseconds spent idle in [`sleep_until`].
+static SLEPT: AtomicU64 = AtomicU64::new(0);
+/// Timer interrupts seen.
+static TICKS: AtomicU64 = AtomicU64::new(0);
+
+/// Reads the time-stamp counter (unprivileged; SDM vol. 2, RDTSC).
+#[inline(always)]
+pub fn tsc() -> u64 {
+    // SAFETY: RDTSC has no side effect; CR4.TSD is clear.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// Fixes the origin, at boot.
+pub fn init(entry_tsc: u64, choice: ClockChoice) {
+    START.store(entry_tsc, Relaxed);
+    CHOICE.store(choice as u64, Relaxed);
+}
+
+fn choice() -> ClockChoice {
+    let all = [ClockChoice::Auto, ClockChoice::Pvclock, ClockChoice::Cpuid, ClockChoice::Pit];
+    all.into_iter().find(|&c| c as u64 == CHOICE.load(Relaxed)).unwrap_or(ClockChoice::Auto)
+}
+
+/// The multiplier for a counter of `hz` ticks a second (more than 1 MHz).
+pub const fn mult_for(hz: u64) -> u64 {
+    (((NANOS as u128) << 32) / hz as u128) as u64
+}
+
+/// Ticks to nanoseconds.
+#[inline(always)]
+pub const fn scale(ticks: u64, mult: u64) -> u64 {
+    ((ticks as u128 * mult as u128) >> 32) as u64
+}
+
+#[inline(always)]
+fn mult() -> u64 {
+    let mult = MULT.load(Relaxed);
+    if mult != 0 { mult } else { lintel_fast_cold_calibrate() }
+}
+
+/// First use of the clock. Kept out of line so that the fast path stays free of everything that
+/// calibration needs; it switches to the kernel stack with the vector registers saved.
+#[cold]
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn lintel_fast_cold_calibrate() -> u64 {
+    crate::shim::on_kernel_stack(calibrate);
+    MULT.load(Relaxed)
+}
+
+extern "C" fn calibrate() {
+    let rate = platform().clock_rate(choice());
+    let rate = rate.or_else(|_| platform().clock_rate(ClockChoice::Auto));
+    match rate {
+        Ok(rate) => MULT.store(rate.mult, Relaxed),
+        Err(why) => panic!("no clock: {why}"),
+    }
+}
+
+/// Where the rate is from, and the TSC's frequency in kHz; calibrates when that is still to do.
+pub fn source() -> (&'static str, u64) {
+    let name = match platform().clock_rate(choice()) {
+        Ok(rate) => rate.source,
+        Err(why) => why,
+    };
+    let khz = ((1_000_000u128 << 32) / u128::from(mult().max(1))) as u64;
+    (name, khz)
+}
+
+/// Nanoseconds since boot (CLOCK_MONOTONIC).
+#[inline(always)]
+pub fn monotonic_ns() -> u64 {
+    scale(tsc().wrapping_sub(START.load(Relaxed)), mult())
+}
+
+/// Nanoseconds since the Unix epoch (CLOCK_REALTIME).
+#[inline(always)]
+pub fn realtime_ns() -> u64 {
+    let mut epoch = EPOCH.load(Relaxed);
+    if epoch == 0 {
+        epoch = lintel_fast_cold_epoch();
+    }
+    epoch.wrapping_add(monotonic_ns())
+}
+
+#[cold]
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn lintel_fast_cold_epoch() -> u64 {
+    crate::shim::on_kernel_stack(find_epoch);
+    EPOCH.load(Relaxed)
+}
+
+extern "C" fn find_epoch() {
+    let epoch = platform().wall_clock().wrapping_sub(monotonic_ns());
+    EPOCH.store(epoch, Relaxed);
+}
+
+/// The reciprocal of 10^9: `n / 10^9 == n * RECIPROCAL >> 93` for every 64-bit `n`.
+const RECIPROCAL: u128 = (1u128 << 93) / NANOS as u128 + 1;
+
+/// Splits nanoseconds into seconds and the rest, without a division.
+#[inline(always)]
+pub const fn split(ns: u64) -> (u64, u32) {
+    let seconds = ((ns as u128 * RECIPROCAL) >> 93) as u64;
+    (seconds, (ns - seconds * NANOS) as u32)
+}
+
+/// The wall clock as seconds and nanoseconds.
+pub fn realtime() -> (u64, u32) {
+    split(realtime_ns())
+}
+
+/// The timer fired: nothing to do but to be counted; whoever sleeps looks at the clock.
+pub fn on_timer() {
+    TICKS.fetch_add(1, Relaxed);
+}
+
+/// Timer interrupts since boot.
+pub fn ticks() -> u64 {
+    TICKS.load(Relaxed)
+}
+
+/// Nanoseconds in which the program slept or waited for input.
+#[inline(always)]
+pub fn slept_ns() -> u64 {
+    SLEPT.load(Relaxed)
+}
+
+/// Turns the periodic tick on (for tests; the scheduler will own it).
+pub fn start_tick() {
+    TICKING.store(true, Relaxed);
+    platform().set_tick(true);
+}
+
+/// Idles until `wake()` or until CLOCK_MONOTONIC reaches `deadline`. Returns whether it was
+/// `wake()`.
+pub fn sleep_until(deadline: Option<u64>, wake: impl Fn() -> bool) -> bool {
+    let asleep = tsc();
+    let woken = wait(deadline, wake);
+    // Without a rate yet there was no deadline, and the time waited for input does not matter.
+    SLEPT.fetch_add(scale(tsc() - asleep, MULT.load(Relaxed)), Relaxed);
+    woken
+}
+
+fn wait(deadline: Option<u64>, wake: impl Fn() -> bool) -> bool {
+    loop {
+        if wake() {
+            return true;
+        }
+        let now = if deadline.is_some() { monotonic_ns() } else { 0 };
+        let left = deadline.map(|d| d.saturating_sub(now));
+        if left == Some(0) {
+            return false;
+        }
+        without_interrupts(|| {
+            // With the flag closed an interrupt from here on is pending, and idle returns at once.
+            if wake() {
+                return;
+            }
+            if let Some(left) = left.filter(|_| !TICKING.load(Relaxed)) {
+                platform().set_timer(left);
+            }
+            platform().idle();
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn split_equals_division_at_the_edges() {
+        for seconds in [0, 1, 59, 1 << 20, 1_700_000_000, 18_446_744_073] {
+            for nanos in [0, 1, 499_999_999, 999_999_999] {
+                let Some(ns) = (seconds * NANOS).checked_add(nanos) else { continue };
+                assert_eq!(split(ns), (ns / NANOS, (ns % NANOS) as u32), "{ns}");
+            }
+        }
+        assert_eq!(split(u64::MAX), (u64::MAX / NANOS, (u64::MAX % NANOS) as u32));
+    }
+
+    #[test]
+    fn scaling_is_exact_to_a_part_per_billion() {
+        for hz in [1_000_000_000u64, 2_445_403_000, 2_900_000_000, 4_999_999_999] {
+            let second = scale(hz, mult_for(hz));
+            assert!((NANOS - 2..=NANOS).contains(&second), "{hz}: {second}");
+        }
+    }
+}
