@@ -3,6 +3,7 @@
 use crate::monitor::{self, outb, outw};
 use unikernel::mm::paging::{self, Access};
 use unikernel::mm::{PAGE, page_down};
+use unikernel::time::tsc;
 
 /// QEMU's `isa-debug-exit`: exit status `code << 1 | 1`.
 const DEBUG_EXIT: u16 = 0xf4;
@@ -15,6 +16,9 @@ const GED_S5: u8 = 5 << 2 | 1 << 5;
 /// Keyboard controller: pulse the reset line.
 const KEYBOARD: u16 = 0x64;
 
+/// Time-stamp ticks to wait for an ACPI shutdown to take effect: about a tenth of a second.
+const GRACE: u64 = 300_000_000;
+
 /// Powers off. A clean exit prefers ACPI, so that QEMU itself returns 0; any other prefers the
 /// debug-exit device, so that it returns something else.
 pub fn off(code: u8) -> ! {
@@ -22,6 +26,11 @@ pub fn off(code: u8) -> ! {
     unsafe {
         if code == 0 {
             acpi();
+            // QEMU acts on it when its main loop comes round; the CPU runs on until then.
+            let asked = tsc();
+            while tsc() - asked < GRACE {
+                core::hint::spin_loop();
+            }
         }
         outb(DEBUG_EXIT, code);
         acpi();

@@ -25,6 +25,8 @@ pub struct Cpu {
     pub fault_depth: AtomicU64,
     /// CR2 of the last page fault.
     pub cr2: AtomicUsize,
+    /// Scratch of the SYSCALL entry in ring 0: the caller's flags.
+    pub flags: AtomicU64,
 }
 
 const _: () = {
@@ -44,6 +46,7 @@ pub static CPU: Cpu = Cpu {
     kernel_stack: AtomicUsize::new(0),
     fault_depth: AtomicU64::new(0),
     cr2: AtomicUsize::new(0),
+    flags: AtomicU64::new(0),
 };
 
 /// First interrupt vector; below it are the exceptions (Intel SDM vol. 3, 6.3.1).

@@ -58,9 +58,7 @@ pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
     }
     platform().flush(0..usize::MAX);
     mount(boot, &options);
-    if options.lower {
-        lower::enable();
-    }
+    lower::init(boot.image.header, options.lower);
     report::boot(&options, boot.entry_tsc);
     // SAFETY: the address is the image's own header.
     let elf = unsafe { Elf::at(boot.image.header) };

@@ -61,9 +61,9 @@ fn poke(address: usize, byte: u8) -> bool {
 
 /// #GP at `rip`: whether it was the mark. Execution goes on at the same address.
 pub fn mark_reached(rip: usize) -> Option<usize> {
-    let (address, byte) = MARK.lock().filter(|mark| mark.0 == rip)?;
     let tsc = time::tsc();
-    *MARK.lock() = None;
+    let mut mark = MARK.try_lock()?;
+    let (address, byte) = mark.take_if(|mark| mark.0 == rip)?;
     poke(address, byte);
     event_at("main", tsc);
     Some(address)
@@ -84,16 +84,9 @@ pub fn first_write(stream: Stream) {
 
 /// The reports that are due at exit, the exit code last.
 pub fn exit(code: u8) {
-    let debug = *DEBUG.lock();
+    let debug = DEBUG.try_lock().map_or(Debug::ALL_OFF, |debug| *debug);
     if debug.has(Debug::LOWER) {
-        let s = lower::stats();
-        control!(
-            r#"{{"event":"lower","lowered_sites":{},"trapped_sites":{},"unsafe_sites":0,"executed_sites":{},"trapped_calls":{}}}"#,
-            s.lowered,
-            s.refused,
-            s.lowered + s.refused,
-            s.traps
-        );
+        lowering();
     }
     if debug.has(Debug::SYSCALLS) {
         for (nr, count) in table::unknown_calls() {
@@ -111,6 +104,24 @@ pub fn exit(code: u8) {
     }
     if has_control() {
         control!(r#"{{"event":"exit","code":{code}}}"#);
+    }
+}
+
+/// How the executed `syscall` sites fared, and which of them still trap.
+fn lowering() {
+    let s = lower::stats();
+    control!(
+        r#"{{"event":"lower","lowered_sites":{},"trapped_sites":{},"unsafe_sites":{},"executed_sites":{},"trapped_calls":{}}}"#,
+        s.lowered,
+        s.trapped,
+        s.unproven,
+        s.lowered + s.trapped,
+        s.traps
+    );
+    for index in 0..s.trapped {
+        if let Some(site) = lower::trapped_site(index) {
+            control!("lintel:   #{index} {site:#018x} still traps");
+        }
     }
 }
 
@@ -161,7 +172,8 @@ pub fn crash(frame: &Frame) {
         }
         control!("lintel:  {line}");
     }
-    backtrace(frame.rip as usize, frame.rsp as usize);
+    let rip = frame.rip as usize;
+    backtrace(lower::original(rip).unwrap_or(rip), frame.rsp as usize);
 }
 
 /// Prints `rip` and the words on the stack that are return addresses: they lie in executable
@@ -194,8 +206,12 @@ fn is_return_address(word: usize) -> bool {
     before[2] == 0xe8 || indirect(5) || indirect(4) || indirect(3) || indirect(1) || indirect(0)
 }
 
-/// Prints where and why the kernel itself gave up.
+/// Prints where and why the kernel itself gave up. A panic while doing so ends the VM at once.
 pub fn panicked(info: &core::panic::PanicInfo<'_>, rsp: usize) {
+    static PANICKED: AtomicBool = AtomicBool::new(false);
+    if PANICKED.swap(true, Relaxed) {
+        platform().power_off(crate::process::PANIC_CODE);
+    }
     announce();
     let _ = writeln!(Control, "lintel: kernel panic: {}", info.message());
     if let Some(place) = info.location() {

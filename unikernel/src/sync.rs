@@ -47,6 +47,17 @@ impl<T> SpinLock<T> {
         Guard { lock: self, reopen: false }
     }
 
+    /// Takes the lock if it is free, with upcalls deferred: for reports of crashes, which may have
+    /// happened anywhere.
+    pub fn try_lock(&self) -> Option<Guard<'_, T>> {
+        let was = cpu::soft_disable();
+        if self.raw.try_lock() {
+            return Some(Guard { lock: self, reopen: was });
+        }
+        cpu::soft_restore(was);
+        None
+    }
+
     #[inline]
     fn acquire(&self) {
         if !self.raw.try_lock() {

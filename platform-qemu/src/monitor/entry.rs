@@ -281,12 +281,14 @@ global_asm!(
     ".popsection",
     // LSTAR. Hardware arrives in ring 0 and is sent back to ring 3; a pagetable KVM arrives with
     // CPL 3 already, so this code is ordinary text. The two are told apart by CS without touching
-    // the status flags, which survive a system call: by a table of jumps. The interrupts are
-    // masked (SFMASK) in ring 0.
+    // the status flags, which survive a system call: by a table of jumps. In ring 0 the flags are
+    // those SYSCALL saved in r11 (TCG leaves no others), and interrupts are masked (SFMASK), so a
+    // word of memory holds them; on a pagetable KVM the flags themselves are intact.
     ".pushsection .text.lintel_lstar,\"ax\",@progbits",
     ".balign 64",
     ".globl lintel_lstar, lintel_gate",
     "lintel_lstar:",
+    "    mov [rip + lintel_cpu + {flags}], r11",
     "    mov r11d, cs",
     "    jmp qword ptr [r11*8 + lintel_lstar_table]",
     "lintel_lstar_ring0:",
@@ -294,8 +296,7 @@ global_asm!(
     "    lea rsp, [rip + lintel_ring0_top]",
     "    push 0x23",
     "    push r11",
-    "    pushfq",
-    "    or qword ptr [rsp], 0x200",
+    "    push qword ptr [rip + lintel_cpu + {flags}]",
     "    push 0x2b",
     "    push offset lintel_shim_trapped",
     "    iretq",
@@ -319,4 +320,5 @@ global_asm!(
     fault_stack = const offset_of!(Cpu, fault_stack),
     fault_depth = const offset_of!(Cpu, fault_depth),
     cr2 = const offset_of!(Cpu, cr2),
+    flags = const offset_of!(Cpu, flags),
 );

@@ -159,6 +159,11 @@ impl Frames {
         address / PAGE < self.limit() && get(self.user, address / PAGE)
     }
 
+    /// Whether the page at `address` is below the top of RAM, and so possibly RAM itself.
+    pub fn exists(&self, address: usize) -> bool {
+        address / PAGE < self.limit()
+    }
+
     /// Frames that exist and that are free.
     pub fn counts(&self) -> (usize, usize) {
         (self.total, self.free)

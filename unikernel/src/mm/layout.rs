@@ -16,6 +16,7 @@ use super::{LARGE, PAGE, page_down, page_up, space};
 use crate::boot::BootInfo;
 use crate::elf::Elf;
 use crate::errno::Errno;
+use crate::lower;
 use core::ops::Range;
 
 /// Largest pool; a sixteenth of RAM when that is less.
@@ -53,7 +54,8 @@ pub fn build(boot: &BootInfo) -> Result<(), Error> {
         return Err(Error::Initrd);
     }
     init_frames(boot, top, image_end, pool.clone());
-    map_image(boot).and_then(|()| map_ram(boot, image_end)).map_err(|_| too_small)?;
+    let mapped = map_image(boot).and_then(|()| map_ram(boot, image_end));
+    mapped.and_then(|()| clear_arena(boot)).map_err(|_| too_small)?;
     space::init(boot, pool.end);
     Ok(())
 }
@@ -79,6 +81,7 @@ fn init_frames(boot: &BootInfo, top: usize, maps: usize, pool: Range<usize>) {
     frames.reserve(page_down(boot.image.header)..pool.start);
     frames.reserve(boot.protocol.clone());
     boot.initrd.iter().for_each(|initrd| frames.reserve(initrd.clone()));
+    frames.reserve(lower::arena(boot.image.header));
 }
 
 /// All RAM as data: large pages, but small ones around the image.
@@ -98,6 +101,14 @@ fn map_ram(boot: &BootInfo, image_end: usize) -> Result<(), Errno> {
         paging::map_large(region.start & !(LARGE - 1)..large(region.end), Access::DATA)?;
     }
     Ok(())
+}
+
+/// The arena of trampolines is text, so its addresses stop being data.
+fn clear_arena(boot: &BootInfo) -> Result<(), Errno> {
+    let arena = lower::arena(boot.image.header);
+    // Where there is no RAM, nothing is mapped.
+    let ram = FRAMES.lock().exists(arena.end);
+    if ram { paging::unmap(arena) } else { Ok(()) }
 }
 
 /// The image's segments with their own protection, then what is special inside them.

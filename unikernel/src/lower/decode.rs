@@ -1,0 +1,160 @@
+//! A decoder for the few instructions that lowering may move.
+//!
+//! It is asked only about bytes that are known to start an instruction, and accepts only complete
+//! encodings whose meaning it knows (Intel SDM vol. 2, chapter 2 and appendix A); everything else
+//! is refused, which costs a trap and nothing more.
+
+/// The longest instruction that can result: opcode, ModRM, SIB, disp32, imm32 and a REX prefix.
+pub const LONGEST: usize = 12;
+
+/// What has to be done to an instruction when it moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing: it means the same anywhere.
+    Plain,
+    /// It addresses memory relative to RIP; the 32-bit displacement is at this offset.
+    RipRelative(usize),
+    /// A conditional jump with this condition (the low four bits of its opcode).
+    Branch(u8),
+    /// An unconditional jump.
+    Jump,
+    /// A return: nothing behind it is reached.
+    Return,
+}
+
+/// A decoded instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// Its length in bytes.
+    pub len: usize,
+    /// What moving it takes.
+    pub kind: Kind,
+    /// It sets all status flags without reading them.
+    pub sets_flags: bool,
+}
+
+/// Decodes the instruction at the start of `code`, if it is one that can be moved.
+pub fn decode(code: &[u8]) -> Option<Instruction> {
+    let rex = code.first().is_some_and(|byte| byte & 0xf0 == 0x40);
+    let wide = rex && code[0] & 8 != 0;
+    let at = usize::from(rex);
+    let (len, kind, sets_flags) = match *code.get(at)? {
+        // add, or, and, sub, xor, cmp between register and register or memory.
+        0x01 | 0x03 | 0x09 | 0x0b | 0x21 | 0x23 | 0x29 | 0x2b | 0x31 | 0x33 | 0x39 | 0x3b => {
+            with_operand(code, at, 0, true)?
+        }
+        0x85 => with_operand(code, at, 0, true)?,
+        // mov, lea, movsxd.
+        0x63 | 0x89 | 0x8b | 0x8d => with_operand(code, at, 0, false)?,
+        // Group 1 with an immediate; adc and sbb (2, 3) read the carry.
+        0x83 => with_operand(code, at, 1, !matches!(group(code, at)?, 2 | 3))?,
+        0x81 => with_operand(code, at, 4, !matches!(group(code, at)?, 2 | 3))?,
+        // mov r/m, imm32.
+        0xc7 if group(code, at)? == 0 => with_operand(code, at, 4, false)?,
+        // cmp eax, imm32 / cmp rax, imm32.
+        0x3d => (at + 5, Kind::Plain, true),
+        // mov r32, imm32; with REX.W it has eight bytes of immediate.
+        0xb8..=0xbf if !wide => (at + 5, Kind::Plain, false),
+        condition @ 0x70..=0x7f if !rex => (2, Kind::Branch(condition & 15), false),
+        0x0f if !rex && code.get(1)? & 0xf0 == 0x80 => (6, Kind::Branch(code[1] & 15), false),
+        0xeb if !rex => (2, Kind::Jump, false),
+        0xe9 if !rex => (5, Kind::Jump, false),
+        0xc3 if !rex => (1, Kind::Return, false),
+        _ => return None,
+    };
+    (len <= code.len()).then_some(Instruction { len, kind, sets_flags })
+}
+
+/// The opcode extension in the ModRM byte behind the opcode at `at`.
+fn group(code: &[u8], at: usize) -> Option<u8> {
+    Some(code.get(at + 1)? >> 3 & 7)
+}
+
+/// The length of an instruction with a ModRM operand and `immediate` bytes behind it.
+fn with_operand(
+    code: &[u8],
+    at: usize,
+    immediate: usize,
+    sets_flags: bool,
+) -> Option<(usize, Kind, bool)> {
+    let modrm = *code.get(at + 1)?;
+    let (mode, base) = (modrm >> 6, modrm & 7);
+    let operand = at + 2;
+    let sib = usize::from(mode != 3 && base == 4);
+    let displacement = match mode {
+        0 if base == 5 => 4,
+        0 if sib == 1 && code.get(operand)? & 7 == 5 => 4,
+        1 => 1,
+        2 => 4,
+        _ => 0,
+    };
+    let rip_relative = mode == 0 && base == 5;
+    let kind = if rip_relative { Kind::RipRelative(operand) } else { Kind::Plain };
+    Some((operand + sib + displacement + immediate, kind, sets_flags))
+}
+
+/// Whether `code` starts with what compilers and assemblers put between functions.
+pub fn is_padding(code: &[u8]) -> bool {
+    let nop = code.iter().position(|&byte| byte != 0x66).map(|at| &code[at..]);
+    matches!(nop, Some([0x90, ..] | [0xcc, ..] | [0x0f, 0x1f, ..] | [0x2e, 0x0f, 0x1f, ..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is(code: &[u8], len: usize, kind: Kind) {
+        let found = decode(code).map(|i| (i.len, i.kind));
+        assert_eq!(found, Some((len, kind)), "{code:02x?}");
+    }
+
+    #[test]
+    fn lengths_are_those_of_the_manual() {
+        is(&[0x48, 0x3d, 0, 0xf0, 0xff, 0xff], 6, Kind::Plain);
+        is(&[0x3d, 0, 0xf0, 0xff, 0xff], 5, Kind::Plain);
+        is(&[0x48, 0x89, 0xc3], 3, Kind::Plain);
+        is(&[0x89, 0x83, 0xd0, 2, 0, 0], 6, Kind::Plain);
+        is(&[0x48, 0x8d, 0x74, 0x24, 0x0c], 5, Kind::Plain);
+        is(&[0x48, 0x8b, 0x04, 0x25, 1, 2, 3, 4], 8, Kind::Plain);
+        is(&[0x48, 0x83, 0x7c, 0x24, 0x18, 0], 6, Kind::Plain);
+        is(&[0x48, 0xc7, 0x44, 0x24, 8, 1, 2, 3, 4], 9, Kind::Plain);
+        is(&[0x48, 0x89, 0x05, 1, 2, 3, 4], 7, Kind::RipRelative(3));
+        is(&[0x83, 0x3d, 1, 2, 3, 4, 5], 7, Kind::RipRelative(2));
+        is(&[0x74, 0x24], 2, Kind::Branch(4));
+        is(&[0x0f, 0x87, 1, 2, 3, 4], 6, Kind::Branch(7));
+        is(&[0xc3], 1, Kind::Return);
+        is(&[0xbf, 1, 0, 0, 0], 5, Kind::Plain);
+        is(&[0x31, 0xd2], 2, Kind::Plain);
+    }
+
+    #[test]
+    fn what_is_not_known_or_not_complete_is_refused() {
+        let refused: [&[u8]; 8] = [
+            &[],
+            &[0x48],
+            &[0x48, 0x3d, 0, 0xf0, 0xff],
+            &[0x48, 0xb8, 1, 2, 3, 4, 5, 6],
+            &[0xe8, 1, 2, 3, 4],
+            &[0x66, 0x89, 0xc3],
+            &[0x0f, 0x05],
+            &[0xff, 0xd0],
+        ];
+        for code in refused {
+            assert_eq!(decode(code), None, "{code:02x?}");
+        }
+    }
+
+    #[test]
+    fn flags_are_known() {
+        let sets = |code: &[u8]| decode(code).unwrap().sets_flags;
+        assert!(sets(&[0x85, 0xc0]) && sets(&[0x48, 0x39, 0xc2]) && sets(&[0x83, 0xf8, 1]));
+        assert!(!sets(&[0x89, 0xc3]) && !sets(&[0x83, 0xd0, 0]) && !sets(&[0x74, 0x10]));
+    }
+
+    #[test]
+    fn padding_is_recognised() {
+        assert!(is_padding(&[0x66, 0x66, 0x2e, 0x0f, 0x1f]) && is_padding(&[0xcc, 0xcc]));
+        assert!(is_padding(&[0x0f, 0x1f, 0x40]) && is_padding(&[0x66, 0x90]));
+        assert!(!is_padding(&[0x55, 0x48]) && !is_padding(&[]) && !is_padding(&[0x0f, 0x05]));
+    }
+}

@@ -1,0 +1,256 @@
+//! Lowering: a `syscall` instruction becomes a jump to a trampoline that calls the shim.
+//!
+//! `syscall` is two bytes, a jump is five, so one or two following instructions have to move. A
+//! site is patched only when this is *proven* safe, and the proof is local:
+//!
+//! 1. The site trapped, so an instruction boundary is at the `syscall` and one is behind it.
+//! 2. The bytes behind it are decoded forward from that boundary ([`decode`]); only complete
+//!    encodings that mean the same elsewhere, or can be made to, are moved. So the original
+//!    boundaries inside the five bytes are known: `site + 2`, and `site + 4` when the first moved
+//!    instruction has two bytes.
+//! 3. Something may still jump there: a merged tail, a preempted thread, a signal frame. So the
+//!    bytes that the jump puts at these two places are instructions that raise #GP at CPL 3: its
+//!    second displacement byte is 0xF4, `hlt`, its fourth is 0x6E, `outsb`. [`redirect`] then
+//!    resumes at the moved copy. To that end all trampolines live in one arena 0x6E00_0000 above
+//!    the image, in which each site has 256 bytes at a suitable distance ("instruction punning").
+//!
+//! So every original boundary keeps its meaning, whoever jumps to it, and no control-flow analysis
+//! has to be believed. What does not fit stays a trap: slower, never wrong. Text is written
+//! through a temporary alias; the text mapping itself is never writable.
+
+mod decode;
+mod trampoline;
+
+use crate::errno::Errno;
+use crate::mm::{PAGE, frames, frames::FRAMES, page_down, paging};
+use crate::platform::platform;
+use crate::sync::SpinLock;
+use crate::uaccess::UserSlice;
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use trampoline::{MOVED, SLOT, Tail, WINDOW, distance};
+
+/// Bytes of address space for trampolines: every value of two displacement bytes, and a page.
+const ARENA: usize = (64 << 10) + PAGE;
+/// What must stand at `site + 2`: `hlt`.
+const PUN_2: u8 = 0xf4;
+/// What must stand at `site + 4` when that is a boundary: `outsb`, refused at IOPL 0.
+const PUN_4: u8 = 0x6e;
+/// Distance of the arena from the image: the high byte is the second pun, and the rest lets sites
+/// in the first 15 MiB of the image reach it with that byte.
+const DISTANCE: usize = (PUN_4 as usize) << 24 | 0xf0_0000;
+
+/// Where text is written through: two pages of address space that are otherwise never mapped.
+const ALIAS: usize = 0x7000_0000_0000;
+
+/// Sites left as traps that are remembered, so as to count each once.
+const MOST_TRAPPED: usize = 1024;
+
+static ENABLED: AtomicBool = AtomicBool::new(false);
+static ARENA_START: AtomicUsize = AtomicUsize::new(0);
+static TRAPS: AtomicU32 = AtomicU32::new(0);
+static SITES: SpinLock<Sites> = SpinLock::new(Sites::new());
+
+struct Sites {
+    slots: [u64; ARENA / SLOT / 64 + 1],
+    /// Lowered sites: (site, address of its first moved instruction), sorted by site.
+    lowered: Vec<(usize, usize)>,
+    /// Executed sites that are traps, and whether that is because no safe rewriting is known.
+    trapped: Vec<(usize, bool)>,
+}
+
+/// What became of the sites that were executed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Sites that are calls now.
+    pub lowered: usize,
+    /// Sites that are traps.
+    pub trapped: usize,
+    /// Those among the trapped ones for which no rewriting could be proven safe.
+    pub unproven: usize,
+    /// Traps taken, the first one of each lowered site included.
+    pub traps: u32,
+}
+
+/// Where the arena is for an image at `start`: reserved at boot, filled as needed.
+pub fn arena(start: usize) -> Range<usize> {
+    let at = page_down(start) + DISTANCE;
+    at..at + ARENA
+}
+
+/// Places the arena for the image at `start`, and allows lowering if `enabled`.
+pub fn init(start: usize, enabled: bool) {
+    ARENA_START.store(arena(start).start, Relaxed);
+    ENABLED.store(enabled, Relaxed);
+}
+
+/// Counts so far; none when a crash interrupted the lowering itself.
+pub fn stats() -> Stats {
+    let Some(sites) = SITES.try_lock() else { return Stats::default() };
+    let unproven = sites.trapped.iter().filter(|site| site.1).count();
+    let (lowered, trapped) = (sites.lowered.len(), sites.trapped.len());
+    Stats { lowered, trapped, unproven, traps: TRAPS.load(Relaxed) }
+}
+
+/// The executed site number `index` that is still a trap.
+pub fn trapped_site(index: usize) -> Option<usize> {
+    SITES.try_lock()?.trapped.get(index).map(|site| site.0)
+}
+
+/// Called by the trapped door with the address behind the `syscall`.
+pub extern "C" fn on_trap(behind: usize) {
+    TRAPS.fetch_add(1, Relaxed);
+    let site = behind.wrapping_sub(2);
+    let mut sites = SITES.lock();
+    if sites.find(site).is_some() || sites.trapped.iter().any(|entry| entry.0 == site) {
+        return;
+    }
+    let enabled = ENABLED.load(Relaxed);
+    let lowered = enabled && sites.lower(site).is_ok();
+    if !lowered && sites.trapped.len() < MOST_TRAPPED && sites.trapped.try_reserve(1).is_ok() {
+        sites.trapped.push((site, enabled));
+    }
+}
+
+/// #GP at `rip`: when it is an inner boundary of a lowered site, the moved instruction to go on
+/// with.
+pub fn redirect(rip: usize) -> Option<usize> {
+    // Held, the fault is the lowering's own.
+    let sites = SITES.try_lock()?;
+    let second = || sites.find(rip.wrapping_sub(4)).map(|moved| moved + 2);
+    sites.find(rip.wrapping_sub(2)).or_else(second)
+}
+
+/// The place in the original text of an address inside a trampoline, for reports.
+pub fn original(rip: usize) -> Option<usize> {
+    let sites = SITES.try_lock()?;
+    let slot = |moved: usize| moved - MOVED..moved - MOVED + SLOT;
+    let &(site, moved) = sites.lowered.iter().find(|entry| slot(entry.1).contains(&rip))?;
+    Some(site + if rip >= moved { 2 + (rip - moved) } else { 0 })
+}
+
+impl Sites {
+    const fn new() -> Self {
+        let slots = [0; ARENA / SLOT / 64 + 1];
+        Self { slots, lowered: Vec::new(), trapped: Vec::new() }
+    }
+
+    fn find(&self, site: usize) -> Option<usize> {
+        let index = self.lowered.binary_search_by_key(&site, |entry| entry.0).ok()?;
+        Some(self.lowered[index].1)
+    }
+
+    fn lower(&mut self, site: usize) -> Result<(), Errno> {
+        let mut code = [0; 2 + 16];
+        let len = UserSlice::new(site, code.len()).read(&mut code)?;
+        if len < 2 || code[..2] != [0x0f, 0x05] {
+            return Err(Errno::EINVAL);
+        }
+        let behind = &code[2..len];
+        let tail = Tail::read(behind).ok_or(Errno::EINVAL)?;
+        let shim = match tail.sets_flags() {
+            true => lintel_shim_lowered as *const () as usize,
+            false => lintel_shim_keeping_flags as *const () as usize,
+        };
+        self.lowered.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        let at = self.slot(site).ok_or(Errno::ENOSPC)?;
+        let mut jump = [0xe9, 0, 0, 0, 0];
+        jump[1..].copy_from_slice(&distance(site + WINDOW, at).ok_or(Errno::EINVAL)?);
+        if jump[2] != PUN_2 || tail.is_double() && jump[4] != PUN_4 {
+            return Err(Errno::EINVAL);
+        }
+        let code = trampoline::build(at, site, behind, &tail, shim).ok_or(Errno::EINVAL)?;
+        back_arena(at, code.len())?;
+        write_text(at, &code)?;
+        write_text(site, &jump)?;
+        let index = self.lowered.partition_point(|entry| entry.0 < site);
+        self.lowered.insert(index, (site, at + MOVED));
+        Ok(())
+    }
+
+    /// Takes a free slot whose distance from `site` has the first pun in its second byte.
+    fn slot(&mut self, site: usize) -> Option<usize> {
+        let arena = ARENA_START.load(Relaxed);
+        let base = site + WINDOW + (usize::from(PUN_2) << 8);
+        let start = base.wrapping_sub(arena) & 0xffff;
+        let slots = start.div_ceil(SLOT)..(start + 256).min(ARENA - SLOT).div_ceil(SLOT);
+        for index in slots {
+            let (word, bit) = (index / 64, 1 << (index % 64));
+            if self.slots[word] & bit == 0 {
+                self.slots[word] |= bit;
+                return Some(arena + index * SLOT);
+            }
+        }
+        None
+    }
+}
+
+/// Puts memory behind the arena's pages of `at..at + len`, executable and not writable.
+fn back_arena(at: usize, len: usize) -> Result<(), Errno> {
+    let text = paging::Access { write: false, execute: true, user: true };
+    for page in (page_down(at)..at + len).step_by(PAGE) {
+        if paging::lookup(page).is_some() {
+            continue;
+        }
+        // The arena's address may itself be that of RAM, reserved at boot: then it backs itself.
+        let ram = FRAMES.lock().exists(page);
+        let frame = if ram { page } else { frames::alloc_zeroed().ok_or(Errno::ENOMEM)? };
+        paging::map(page..page + PAGE, frame, text)?;
+    }
+    Ok(())
+}
+
+/// Writes `bytes` into text at `address` through an alias that exists only meanwhile.
+pub(crate) fn write_text(address: usize, bytes: &[u8]) -> Result<(), Errno> {
+    let first = page_down(address);
+    let pages = (page_down(address + bytes.len() - 1) - first) / PAGE + 1;
+    let alias = ALIAS..ALIAS + pages * PAGE;
+    for index in 0..pages {
+        let frame = paging::translate(first + index * PAGE).ok_or(Errno::EFAULT)?;
+        let page = ALIAS + index * PAGE;
+        paging::map(page..page + PAGE, frame, paging::Access::DATA)?;
+    }
+    // SAFETY: the alias maps exactly the pages of the text written, and nothing else uses it (the
+    // caller holds the lock, or is boot or an exception). The bytes replace a `syscall` window or
+    // fresh trampoline space; one CPU runs, and not in that window.
+    unsafe {
+        let to = (ALIAS + (address - first)) as *mut u8;
+        core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
+    }
+    paging::unmap(alias.clone())?;
+    platform().flush(alias);
+    Ok(())
+}
+
+unsafe extern "C" {
+    fn lintel_shim_lowered();
+    fn lintel_shim_keeping_flags();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IMAGE: usize = 0x20_0000;
+
+    #[test]
+    fn every_site_has_a_slot_with_both_puns() {
+        init(IMAGE, false);
+        for site in (IMAGE..IMAGE + (15 << 20)).step_by(97_771) {
+            let at = Sites::new().slot(site).unwrap();
+            let bytes = distance(site + WINDOW, at).unwrap();
+            assert_eq!((bytes[1], bytes[3]), (PUN_2, PUN_4), "{site:#x} -> {at:#x}");
+            assert!(at >= arena(IMAGE).start && at + SLOT <= arena(IMAGE).end);
+        }
+    }
+
+    #[test]
+    fn slots_are_taken_once_and_run_out() {
+        init(IMAGE, false);
+        let mut sites = Sites::new();
+        let taken: Vec<_> = core::iter::from_fn(|| sites.slot(IMAGE + 0x1234)).collect();
+        assert!((5..=6).contains(&taken.len()), "{taken:x?}");
+        assert!(taken.windows(2).all(|pair| pair[0] + SLOT <= pair[1]));
+    }
+}

@@ -1,0 +1,194 @@
+//! The code that a lowered site jumps to.
+
+use super::decode::{Instruction, Kind, LONGEST, decode, is_padding};
+use heapless::Vec;
+
+/// Room for one trampoline: 18 bytes of call, two moved instructions, a jump back.
+pub const SLOT: usize = 48;
+
+/// Bytes of a jump with a 32-bit displacement: what a site must give.
+pub const WINDOW: usize = 5;
+
+/// `lea rsp, [rsp-128]`: over the red zone, flags untouched.
+const STEP_DOWN: [u8; 5] = [0x48, 0x8d, 0x64, 0x24, 0x80];
+/// `lea rsp, [rsp+128]`.
+const STEP_UP: [u8; 8] = [0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0];
+
+/// Where the moved instructions start in a trampoline.
+pub const MOVED: usize = STEP_DOWN.len() + WINDOW + STEP_UP.len();
+
+const _: () = assert!(MOVED + 2 + LONGEST + WINDOW <= SLOT);
+
+/// The instructions behind a `syscall` that have to move with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Tail {
+    first: Instruction,
+    second: Option<Instruction>,
+}
+
+impl Tail {
+    /// Reads the tail from the bytes behind the `syscall`: one instruction of at least three
+    /// bytes; or a two-byte one and another; or a return before padding, which nothing executes.
+    pub fn read(code: &[u8]) -> Option<Self> {
+        let first = decode(code)?;
+        match first.kind {
+            Kind::Return if is_padding(&code[1..]) => Some(Self { first, second: None }),
+            Kind::Return => None,
+            _ if first.len >= 3 => Some(Self { first, second: None }),
+            Kind::Plain if first.len == 2 => {
+                let second = decode(&code[2..]).filter(|i| i.kind != Kind::Return)?;
+                Some(Self { first, second: Some(second) })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether there is a second instruction, so that the window has an inner boundary at +4.
+    pub fn is_double(&self) -> bool {
+        self.second.is_some()
+    }
+
+    /// Whether the status flags are dead behind the call.
+    pub fn sets_flags(&self) -> bool {
+        self.first.sets_flags
+    }
+
+    fn len(&self) -> usize {
+        self.first.len + self.second.map_or(0, |i| i.len)
+    }
+}
+
+/// Writes code at a place, keeping count of where that is.
+struct Assembler {
+    at: usize,
+    code: Vec<u8, SLOT>,
+}
+
+impl Assembler {
+    fn bytes(&mut self, bytes: &[u8]) -> Option<()> {
+        self.code.extend_from_slice(bytes).ok()
+    }
+
+    fn here(&self) -> usize {
+        self.at + self.code.len()
+    }
+
+    /// `opcode rel32`.
+    fn branch(&mut self, opcode: &[u8], to: usize) -> Option<()> {
+        self.bytes(opcode)?;
+        let displacement = distance(self.here() + 4, to)?;
+        self.bytes(&displacement)
+    }
+
+    /// Copies the instruction `code`, which stood at `from`; `true` when nothing follows it.
+    fn moved(&mut self, code: &[u8], from: usize, kind: Kind) -> Option<bool> {
+        let behind = from + code.len();
+        match kind {
+            Kind::Plain => self.bytes(code)?,
+            Kind::Return => {
+                self.bytes(code)?;
+                return Some(true);
+            }
+            Kind::RipRelative(offset) => {
+                let field = code.get(offset..offset + 4)?.try_into().ok()?;
+                let target = behind.wrapping_add_signed(i32::from_le_bytes(field) as isize);
+                let displacement = distance(self.here() + code.len(), target)?;
+                self.bytes(&code[..offset])?;
+                self.bytes(&displacement)?;
+                self.bytes(&code[offset + 4..])?;
+            }
+            Kind::Branch(condition) => self.branch(&[0x0f, 0x80 | condition], target(code, behind)?)?,
+            Kind::Jump => {
+                self.branch(&[0xe9], target(code, behind)?)?;
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+}
+
+/// Where a relative branch goes.
+fn target(code: &[u8], behind: usize) -> Option<usize> {
+    let displacement = match code {
+        [_, short] => i32::from(*short as i8),
+        [.., a, b, c, d] => i32::from_le_bytes([*a, *b, *c, *d]),
+        _ => return None,
+    };
+    Some(behind.wrapping_add_signed(displacement as isize))
+}
+
+/// A rel32 from the address behind an instruction; `None` when it is out of reach.
+pub fn distance(from: usize, to: usize) -> Option<[u8; 4]> {
+    i32::try_from(to as i64 - from as i64).ok().map(i32::to_le_bytes)
+}
+
+/// The trampoline at `at` for the `syscall` at `site`, behind which are `code` and so `tail`.
+pub fn build(at: usize, site: usize, code: &[u8], tail: &Tail, shim: usize) -> Option<Vec<u8, SLOT>> {
+    let mut out = Assembler { at, code: Vec::new() };
+    out.bytes(&STEP_DOWN)?;
+    out.branch(&[0xe8], shim)?;
+    out.bytes(&STEP_UP)?;
+    let first = tail.first.len;
+    let mut ended = out.moved(&code[..first], site + 2, tail.first.kind)?;
+    if let Some(second) = tail.second {
+        ended = out.moved(&code[first..tail.len()], site + 2 + first, second.kind)?;
+    }
+    if !ended {
+        out.branch(&[0xe9], site + 2 + tail.len())?;
+    }
+    Some(out.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built(code: &[u8]) -> Vec<u8, SLOT> {
+        build(0x1000, 0x2000, code, &Tail::read(code).unwrap(), 0x3000).unwrap()
+    }
+
+    fn field(code: &[u8], at: usize) -> i64 {
+        i64::from(i32::from_le_bytes(code[at..at + 4].try_into().unwrap()))
+    }
+
+    #[test]
+    fn trampolines_call_and_come_back_behind_what_moved() {
+        let code = built(&[0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff, 0x77]);
+        assert_eq!(0x100a + field(&code, 6), 0x3000);
+        assert_eq!(code[MOVED..MOVED + 6], [0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff]);
+        assert_eq!(0x1000 + code.len() as i64 + field(&code, code.len() - 4), 0x2008);
+    }
+
+    #[test]
+    fn a_two_byte_instruction_takes_the_next_one_along() {
+        // test eax, eax; je +0x24
+        let code = built(&[0x85, 0xc0, 0x74, 0x24, 0x90]);
+        assert_eq!(code[MOVED..MOVED + 4], [0x85, 0xc0, 0x0f, 0x84]);
+        let behind = 0x1000 + MOVED as i64 + 8;
+        assert_eq!(behind + field(&code, MOVED + 4), 0x2006 + 0x24);
+        assert_eq!(0x1000 + code.len() as i64 + field(&code, code.len() - 4), 0x2006);
+    }
+
+    #[test]
+    fn rip_relative_operands_keep_their_target() {
+        let code = built(&[0x48, 0x89, 0x05, 0x10, 0, 0, 0]);
+        let behind = 0x1000 + MOVED as i64 + 7;
+        assert_eq!(behind + field(&code, MOVED + 3), 0x2009 + 0x10);
+    }
+
+    #[test]
+    fn returns_need_padding_and_need_no_way_back() {
+        assert_eq!(built(&[0xc3, 0x0f, 0x1f, 0x40, 0]).len(), MOVED + 1);
+        assert!(Tail::read(&[0xc3, 0x55, 0x48, 0x89]).is_none());
+        assert!(Tail::read(&[0x85, 0xc0, 0xc3, 0x90]).is_none());
+        assert!(Tail::read(&[0x74, 0x10, 0x90, 0x90]).is_none());
+        assert!(Tail::read(&[0x0f, 0x05]).is_none());
+    }
+
+    #[test]
+    fn what_is_out_of_reach_is_refused() {
+        let code = [0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff];
+        let tail = Tail::read(&code).unwrap();
+        assert!(build(0x1000, 1 << 33, &code, &tail, 0x3000).is_none());
+    }
+}
