@@ -43,7 +43,8 @@ pub fn build(iso: &Path, elf: &Path, initrd: Option<&Path>, line: &CommandLine) 
     std::fs::create_dir_all(boot.join("grub"))?;
     std::fs::write(boot.join("grub/grub.cfg"), config)?;
     let program = std::fs::read(elf).context("cannot read the program")?;
-    std::fs::write(boot.join("app"), without_sections(program)).context("cannot copy the program")?;
+    std::fs::write(boot.join("app"), without_sections(program))
+        .context("cannot copy the program")?;
     if let Some(initrd) = initrd {
         std::fs::copy(initrd, boot.join("root.cpio"))
             .context("cannot copy the root file system")?;

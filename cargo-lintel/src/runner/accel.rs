@@ -109,6 +109,19 @@ pub fn decide(choice: Choice, facts: &Facts) -> Result<Decision, String> {
     }
 }
 
+/// The same for a boot through firmware and GRUB. Their real-mode code takes minutes on a KVM
+/// without hardware virtualisation, so that is used only if it was asked for.
+pub fn decide_for_firmware(choice: Choice, facts: &Facts) -> Result<Decision, String> {
+    if choice == Choice::Auto && !facts.hardware {
+        let why = "TCG (GRUB's real-mode code needs hardware virtualisation)".into();
+        return Ok(Decision {
+            accel: Accel::Tcg,
+            why,
+        });
+    }
+    decide(choice, facts)
+}
+
 /// Which kind of KVM this is, or the reason why it is unusable and the remedy.
 fn usable_kvm(facts: &Facts) -> Result<&'static str, (String, &'static str)> {
     match &facts.device {
@@ -243,6 +256,14 @@ mod tests {
         let good = facts(Device::Ready, true, false, None);
         assert_eq!(decide(Choice::Tcg, &good).unwrap().accel, Accel::Tcg);
         assert_eq!(decide(Choice::Kvm, &good).unwrap().accel, Accel::Kvm);
+        let pagetable = facts(Device::Ready, false, true, None);
+        let firmware = |choice| decide_for_firmware(choice, &pagetable).unwrap().accel;
+        assert_eq!(firmware(Choice::Auto), Accel::Tcg);
+        assert_eq!(firmware(Choice::Kvm), Accel::Kvm);
+        assert_eq!(
+            decide_for_firmware(Choice::Auto, &good).unwrap().accel,
+            Accel::Kvm
+        );
         let denied = facts(Device::Denied, true, false, None);
         assert!(
             decide(Choice::Kvm, &denied)

@@ -74,8 +74,12 @@ pub const QEMU: install::Tool = install::Tool {
 pub fn run(request: &Request) -> Result<u8> {
     elf::check(&request.elf)?;
     let qemu = install::ensure(&QEMU)?;
-    let decision =
-        accel::decide(request.accel, &accel::observe(&qemu)).map_err(failure::environment)?;
+    let decide = if request.iso {
+        accel::decide_for_firmware
+    } else {
+        accel::decide
+    };
+    let decision = decide(request.accel, &accel::observe(&qemu)).map_err(failure::environment)?;
     let input = Input::of_stdin();
     let files = Files::prepare(request, input)?;
     let config = Config {

@@ -6,6 +6,7 @@ use crate::console;
 use crate::errno::{Errno, SysResult};
 use crate::rng;
 use crate::uaccess::UserSlice;
+use linux_raw_sys::general::O_ACCMODE;
 
 /// A device, or a standard stream as it was at boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,13 @@ impl Device {
             Self::Urandom => (1, 9),
             Self::Tty => (5, 0),
             Self::Console => (5, 1),
-            Self::Stream(_) => if self.is_tty() { (5, 1) } else { (0, 0) },
+            Self::Stream(_) => {
+                if self.is_tty() {
+                    (5, 1)
+                } else {
+                    (0, 0)
+                }
+            }
             Self::Other(major, minor) => (major, minor),
         }
     }
@@ -80,9 +87,11 @@ impl Device {
         matches!(self, Self::Stream(_) | Self::Console | Self::Tty)
     }
 
-    /// Whether open(2) succeeds: `ENXIO` without a driver, or without a controlling terminal.
-    pub fn open(self) -> Result<(), Errno> {
+    /// Whether open(2) succeeds with this access mode: `ENXIO` without a driver or without a
+    /// controlling terminal, `EINVAL` for a pipe in the mode that neither reads nor writes.
+    pub fn open(self, access: u32) -> Result<(), Errno> {
         match self {
+            Self::Stream(_) if access == O_ACCMODE && !self.is_tty() => Err(Errno::EINVAL),
             Self::Other(..) => Err(Errno::ENXIO),
             Self::Tty if !self.is_tty() => Err(Errno::ENXIO),
             _ => Ok(()),
@@ -178,9 +187,9 @@ mod tests {
     fn foreign_devices_cannot_be_used() {
         let mut bytes = [0; 4];
         let other = Device::Other(8, 0);
-        assert_eq!(other.open(), Err(Errno::ENXIO));
+        assert_eq!(other.open(0), Err(Errno::ENXIO));
         assert_eq!(other.read(slice(&mut bytes), false), Err(Errno::ENXIO));
-        assert_eq!(Device::Console.open(), Ok(()));
+        assert_eq!(Device::Console.open(0), Ok(()));
         assert!(!Device::Null.is_tty() && !other.is_console());
     }
 }

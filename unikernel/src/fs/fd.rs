@@ -80,7 +80,10 @@ impl FdTable {
     /// Puts `file` at the lowest free number from `from` on. `EINVAL` when `from` is no descriptor,
     /// `EMFILE` when none is free.
     pub fn insert(&mut self, file: File, from: i32, cloexec: bool) -> Result<usize, Errno> {
-        let from = usize::try_from(from).ok().filter(|&from| from < LIMIT).ok_or(Errno::EINVAL)?;
+        let from = usize::try_from(from)
+            .ok()
+            .filter(|&from| from < LIMIT)
+            .ok_or(Errno::EINVAL)?;
         let fd = self.taken.lowest_free(from).ok_or(Errno::EMFILE)?;
         self.put(fd, file, cloexec);
         Ok(fd)
@@ -93,7 +96,10 @@ impl FdTable {
 
     /// Puts `file` at `fd`; returns what was there. `EBADF` when `fd` is no descriptor.
     pub fn replace(&mut self, fd: i32, file: File, cloexec: bool) -> Result<Option<File>, Errno> {
-        let fd = usize::try_from(fd).ok().filter(|&fd| fd < LIMIT).ok_or(Errno::EBADF)?;
+        let fd = usize::try_from(fd)
+            .ok()
+            .filter(|&fd| fd < LIMIT)
+            .ok_or(Errno::EBADF)?;
         Ok(self.put(fd, file, cloexec))
     }
 
@@ -105,7 +111,9 @@ impl FdTable {
 
     /// Frees `fd` and returns its file, to be dropped outside the lock; or `EBADF`.
     pub fn remove(&mut self, fd: i32) -> Result<File, Errno> {
-        let slot = usize::try_from(fd).ok().and_then(|fd| self.files.get_mut(fd));
+        let slot = usize::try_from(fd)
+            .ok()
+            .and_then(|fd| self.files.get_mut(fd));
         let file = slot.and_then(Option::take).ok_or(Errno::EBADF)?;
         self.taken.set(fd as usize, false);
         Ok(file)
@@ -113,7 +121,8 @@ impl FdTable {
 
     /// `FD_CLOEXEC` of `fd`, or `EBADF`.
     pub fn close_on_exec(&self, fd: i32) -> Result<bool, Errno> {
-        self.get(fd).map(|_| self.close_on_exec.contains(fd as usize))
+        self.get(fd)
+            .map(|_| self.close_on_exec.contains(fd as usize))
     }
 
     /// Sets `FD_CLOEXEC` of `fd`, or `EBADF`.
@@ -128,7 +137,11 @@ impl FdTable {
 /// with `O_PATH`.
 pub fn get(fd: i32) -> Result<File, Errno> {
     let file = get_any(fd)?;
-    if file.is_path() { Err(Errno::EBADF) } else { Ok(file) }
+    if file.is_path() {
+        Err(Errno::EBADF)
+    } else {
+        Ok(file)
+    }
 }
 
 /// The file behind `fd`, `O_PATH` or not.
@@ -147,8 +160,15 @@ mod tests {
     use crate::fs::tree::{EntryId, Inode, Kind};
 
     fn file() -> File {
-        static INODE: Inode =
-            Inode { kind: Kind::File(b""), mode: 0, uid: 0, gid: 0, mtime: 0, nlink: 1, ino: 1 };
+        static INODE: Inode = Inode {
+            kind: Kind::File(b""),
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            nlink: 1,
+            ino: 1,
+        };
         Arc::new(Description::new(EntryId::ROOT, &INODE, 0))
     }
 
@@ -189,7 +209,10 @@ mod tests {
         let shared = file();
         table.insert(shared.clone(), 0, true).unwrap();
         table.insert(shared, 0, false).unwrap();
-        assert_eq!((table.close_on_exec(0), table.close_on_exec(1)), (Ok(true), Ok(false)));
+        assert_eq!(
+            (table.close_on_exec(0), table.close_on_exec(1)),
+            (Ok(true), Ok(false))
+        );
         table.set_close_on_exec(1, true).unwrap();
         table.remove(1).unwrap();
         table.insert(file(), 0, false).unwrap();

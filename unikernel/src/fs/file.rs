@@ -32,7 +32,12 @@ impl Description {
     /// belongs to the descriptor). Permissions are the caller's business.
     pub const fn new(entry: EntryId, inode: &'static Inode, flags: u32) -> Self {
         let flags = AtomicU32::new(flags & !OPEN_ONLY);
-        Self { entry, inode, flags, position: AtomicU64::new(0) }
+        Self {
+            entry,
+            inode,
+            flags,
+            position: AtomicU64::new(0),
+        }
     }
 
     /// The name it was opened by.
@@ -79,12 +84,20 @@ impl Description {
 
     /// `EBADF` unless it was opened for reading.
     pub fn check_readable(&self) -> Result<(), Errno> {
-        if self.is_readable() { Ok(()) } else { Err(Errno::EBADF) }
+        if self.is_readable() {
+            Ok(())
+        } else {
+            Err(Errno::EBADF)
+        }
     }
 
     /// `EBADF` unless it was opened for writing; a directory never is.
     pub fn check_writable(&self) -> Result<(), Errno> {
-        if self.is_writable() { Ok(()) } else { Err(Errno::EBADF) }
+        if self.is_writable() {
+            Ok(())
+        } else {
+            Err(Errno::EBADF)
+        }
     }
 
     /// Whether it has a position at all: the console has none (`ESPIPE`).
@@ -104,7 +117,8 @@ impl Description {
 
     /// Reads into `parts`, `total` bytes in all; from byte `at`, or from the position, which then
     /// moves. Returns the bytes read: fewer at the end of the file, or when a part is a bad pointer
-    /// and something was read before. Errors: `EISDIR`, `EAGAIN`, `EFAULT`.
+    /// and something was read before. Errors: `EISDIR`, `EAGAIN`, `EFAULT`, `EINVAL` (the range ends
+    /// behind the largest offset).
     pub fn read(
         &self,
         parts: impl Iterator<Item = UserSlice>,
@@ -136,9 +150,15 @@ impl Description {
     ) -> SysResult {
         let mut start = self.position();
         let taken = loop {
+            if start.saturating_add(total as u64) > i64::MAX as u64 {
+                return Err(Errno::EINVAL);
+            }
             let taken = available(bytes, start, total);
             let end = start + taken.len() as u64;
-            match self.position.compare_exchange_weak(start, end, Relaxed, Relaxed) {
+            match self
+                .position
+                .compare_exchange_weak(start, end, Relaxed, Relaxed)
+            {
                 Ok(_) => break taken,
                 Err(now) => start = now,
             }
@@ -148,7 +168,9 @@ impl Description {
         if done < taken.len() {
             let end = start + taken.len() as u64;
             // If another thread has moved on meanwhile, its position counts.
-            let _ = self.position.compare_exchange(end, start + done as u64, Relaxed, Relaxed);
+            let _ = self
+                .position
+                .compare_exchange(end, start + done as u64, Relaxed, Relaxed);
         }
         result
     }
@@ -183,7 +205,9 @@ impl Description {
             SEEK_DATA => Some(offset),
             _ => Some(size as i64),
         };
-        let target = target.and_then(|target| u64::try_from(target).ok()).ok_or(Errno::EINVAL)?;
+        let target = target
+            .and_then(|target| u64::try_from(target).ok())
+            .ok_or(Errno::EINVAL)?;
         self.set_position(target);
         Ok(target)
     }

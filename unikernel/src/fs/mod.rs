@@ -3,7 +3,8 @@
 //! From the outside in:
 //! - [`fd`] maps small numbers to open files, [`file`] is what one open file knows;
 //! - [`path`] takes a path from the application and finds what it names, by way of [`walk`];
-//! - [`tree`] is the root in memory, [`mount`] builds it from the archive that [`cpio`] reads;
+//! - [`tree`] is the root in memory, made of [`inode`]s and names; [`mount`] builds it from the
+//!   archive that [`cpio`] reads;
 //! - [`device`] is everything that is read and written by code, [`stat`] describes a file.
 //!
 //! The tree never changes after [`init`], so path walks take no lock. A walk allocates nothing;
@@ -13,6 +14,7 @@ pub mod cpio;
 pub mod device;
 pub mod fd;
 pub mod file;
+pub mod inode;
 pub mod mount;
 pub mod path;
 pub mod stat;
@@ -29,7 +31,9 @@ use crate::errno::Errno;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use core::sync::atomic::{
+    AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use device::Device;
 use file::Description;
 use linux_raw_sys::general::{O_LARGEFILE, O_RDONLY, O_RDWR, O_WRONLY, S_IFCHR};
@@ -60,7 +64,10 @@ pub fn init(initrd: Option<&'static [u8]>, stdin: Stdin) -> Result<(), Error> {
         Stdin::Null => mount::add_nameless(&mut tree, Device::Null, S_IFCHR | 0o666)?,
         Stdin::File => take_stdin_file(&mut tree)?,
     };
-    let outputs = [mount::add_stream(&mut tree, 1)?, mount::add_stream(&mut tree, 2)?];
+    let outputs = [
+        mount::add_stream(&mut tree, 1)?,
+        mount::add_stream(&mut tree, 2)?,
+    ];
     TREE.store(Box::into_raw(Box::new(tree)), Release);
     CURRENT_DIR.store(EntryId::ROOT.number(), Relaxed);
     open_stream(0, input, O_RDONLY);
@@ -70,7 +77,9 @@ pub fn init(initrd: Option<&'static [u8]>, stdin: Stdin) -> Result<(), Error> {
 }
 
 fn take_stdin_file(tree: &mut Tree) -> Result<EntryId, Error> {
-    let entry = tree.lookup(EntryId::ROOT, STDIN_FILE).ok_or(Error::NoStdinFile)?;
+    let entry = tree
+        .lookup(EntryId::ROOT, STDIN_FILE)
+        .ok_or(Error::NoStdinFile)?;
     if !matches!(tree.inode(entry).kind, Kind::File(_)) {
         return Err(Error::NoStdinFile);
     }
@@ -144,7 +153,9 @@ mod tests {
 
     #[test]
     fn stdin_can_be_a_file_without_a_name() {
-        let packer = Packer::default().file("./.lintel-stdin", b"input").file("x", b"");
+        let packer = Packer::default()
+            .file("./.lintel-stdin", b"input")
+            .file("x", b"");
         let _fs = boot_with(Some(packer), Stdin::File);
         let file = fd::get(0).unwrap();
         assert_eq!((file.inode().size(), file.inode().nlink), (5, 0));
@@ -161,13 +172,19 @@ mod tests {
 
     #[test]
     fn null_input_needs_no_node() {
-        let _fs = boot_with(Some(Packer::default().file("dev/null", b"trap")), Stdin::Null);
+        let _fs = boot_with(
+            Some(Packer::default().file("dev/null", b"trap")),
+            Stdin::Null,
+        );
         assert_eq!(fd::get(0).unwrap().inode().kind, Kind::Device(Device::Null));
     }
 
     #[test]
     fn the_working_directory_can_be_set() {
-        let _fs = boot_with(Some(Packer::default().dir("a/b").file("f", b"")), Stdin::Null);
+        let _fs = boot_with(
+            Some(Packer::default().dir("a/b").file("f", b"")),
+            Stdin::Null,
+        );
         assert_eq!(change_dir(b"a/b"), Ok(()));
         assert_eq!(tree().name(current_dir()), b"b");
         assert_eq!(change_dir(b".."), Ok(()));

@@ -34,10 +34,14 @@ impl fmt::Display for Error {
         let (offset, why) = match self {
             Self::Archive(error) => return error.fmt(f),
             Self::OutOfMemory => {
-                return f.write_str("too many files for this machine's memory: give the VM more (--mem MIB)");
+                return f.write_str(
+                    "too many files for this machine's memory: give the VM more (--mem MIB)",
+                );
             }
             Self::NoStdinFile => {
-                return f.write_str("lintel.stdin=file asks for a file .lintel-stdin, which it does not have");
+                return f.write_str(
+                    "lintel.stdin=file asks for a file .lintel-stdin, which it does not have",
+                );
             }
             Self::Entry(offset, Errno::ENOTDIR) => (offset, "its parent is not a directory"),
             Self::Entry(offset, Errno::EISDIR) => (offset, "a directory has its name already"),
@@ -85,7 +89,9 @@ type Identity = (u32, (u32, u32), u32);
 fn hash_identity(&(archive, (major, minor), ino): &Identity) -> u32 {
     [archive, major, minor, ino]
         .iter()
-        .fold(0, |hash: u32, &part| (hash.rotate_left(5) ^ part).wrapping_mul(0x9e37_79b1))
+        .fold(0, |hash: u32, &part| {
+            (hash.rotate_left(5) ^ part).wrapping_mul(0x9e37_79b1)
+        })
 }
 
 impl Unpacker {
@@ -196,7 +202,10 @@ impl Unpacker {
 
 /// Directory part and last component; slashes at the end do not count.
 fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    let end = path.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
+    let end = path
+        .iter()
+        .rposition(|&byte| byte != b'/')
+        .map_or(0, |last| last + 1);
     match path[..end].iter().rposition(|&byte| byte == b'/') {
         Some(slash) => (&path[..slash], &path[slash + 1..end]),
         None => (b"", &path[..end]),
@@ -247,7 +256,11 @@ fn add_node(
 /// A nameless entry for standard stream `number`: the terminal, or a pipe.
 pub fn add_stream(tree: &mut Tree, number: u8) -> Result<EntryId, TryReserveError> {
     let device = Device::Stream(number);
-    let mode = if device.is_tty() { S_IFCHR | 0o620 } else { S_IFIFO | 0o600 };
+    let mode = if device.is_tty() {
+        S_IFCHR | 0o620
+    } else {
+        S_IFIFO | 0o600
+    };
     add_nameless(tree, device, mode)
 }
 

@@ -47,7 +47,10 @@ pub struct Found {
 
 impl Found {
     fn entry(entry: EntryId) -> Self {
-        Self { entry, inode: tree().inode(entry) }
+        Self {
+            entry,
+            inode: tree().inode(entry),
+        }
     }
 
     /// What descriptor `fd` refers to (`AT_FDCWD`: the working directory), or `EBADF`.
@@ -56,7 +59,10 @@ impl Found {
             return Ok(Self::entry(current_dir()));
         }
         let file = fd::get_any(fd)?;
-        Ok(Self { entry: file.entry(), inode: file.inode() })
+        Ok(Self {
+            entry: file.entry(),
+            inode: file.inode(),
+        })
     }
 
     /// What a walk found. A link to a closed descriptor leads nowhere.
@@ -79,7 +85,11 @@ pub fn start(dirfd: i32, path: &[u8]) -> Result<EntryId, Errno> {
         Some(_) => {}
     }
     let found = Found::descriptor(dirfd)?;
-    if found.inode.is_dir() { Ok(found.entry) } else { Err(Errno::ENOTDIR) }
+    if found.inode.is_dir() {
+        Ok(found.entry)
+    } else {
+        Err(Errno::ENOTDIR)
+    }
 }
 
 /// Finds what `path` names, relative to `dirfd`.
@@ -92,15 +102,53 @@ pub fn lookup(dirfd: i32, path: &[u8], goal: Goal) -> Result<Found, Errno> {
 /// `AT_SYMLINK_NOFOLLOW` and `AT_EMPTY_PATH` (others are ignored here).
 #[inline(never)]
 pub fn lookup_at(dirfd: i32, path: UserPtr<u8>, flags: u32) -> Result<Found, Errno> {
-    let goal = if flags & AT_SYMLINK_NOFOLLOW != 0 { Goal::NoFollow } else { Goal::Follow };
-    if flags & AT_EMPTY_PATH != 0 && path.is_null() {
-        return Found::descriptor(dirfd);
-    }
+    let goal = if flags & AT_SYMLINK_NOFOLLOW != 0 {
+        Goal::NoFollow
+    } else {
+        Goal::Follow
+    };
     let mut buffer = PathBuf::new();
     match buffer.read(path)? {
         b"" if flags & AT_EMPTY_PATH != 0 => Found::descriptor(dirfd),
         path => lookup(dirfd, path, goal),
     }
+}
+
+/// [`lookup_at`] for the calls that take NULL for an empty path (since Linux 6.11).
+pub fn lookup_or_null_at(dirfd: i32, path: UserPtr<u8>, flags: u32) -> Result<Found, Errno> {
+    if flags & AT_EMPTY_PATH != 0 && path.is_null() {
+        return Found::descriptor(dirfd);
+    }
+    lookup_at(dirfd, path, flags)
+}
+
+/// A name that is to be created: `EEXIST` if it is there, `EROFS` if it is not. A slash behind the
+/// name of a file to be is `ENOENT`.
+#[inline(never)]
+pub fn create_at(dirfd: i32, path: UserPtr<u8>, is_dir: bool) -> Errno {
+    let mut buffer = PathBuf::new();
+    buffer
+        .read(path)
+        .and_then(|path| creation(dirfd, path, is_dir))
+        .unwrap_or_else(|errno| errno)
+}
+
+fn creation(dirfd: i32, path: &[u8], is_dir: bool) -> Result<Errno, Errno> {
+    let start = start(dirfd, path)?;
+    if walk_parent(tree(), start, path)? != Last::Name {
+        return Ok(Errno::EEXIST);
+    }
+    let end = path
+        .iter()
+        .rposition(|&byte| byte != b'/')
+        .map_or(0, |last| last + 1);
+    Ok(
+        match walk(tree(), start, &path[..end], Goal::NoFollow)?.target {
+            Some(_) => Errno::EEXIST,
+            None if end < path.len() && !is_dir => Errno::ENOENT,
+            None => Errno::EROFS,
+        },
+    )
 }
 
 /// Finds the directory in which `path` has its last component and says what kind of name that is.
@@ -136,14 +184,26 @@ mod tests {
     #[test]
     fn lookups_honour_the_flags() {
         let _fs = boot();
-        let size = |path: &str, flags| lookup_at(AT_FDCWD, cstr(path), flags).map(|f| f.inode.size());
+        let size =
+            |path: &str, flags| lookup_at(AT_FDCWD, cstr(path), flags).map(|f| f.inode.size());
         assert_eq!(size("d/f\0", 0), Ok(3));
         assert_eq!(size("l\0", 0), Ok(3));
-        assert_eq!(lookup_at(AT_FDCWD, cstr("l\0"), AT_SYMLINK_NOFOLLOW).unwrap().inode.mode, 0o120_777);
+        assert_eq!(
+            lookup_at(AT_FDCWD, cstr("l\0"), AT_SYMLINK_NOFOLLOW)
+                .unwrap()
+                .inode
+                .mode,
+            0o120_777
+        );
         assert_eq!(size("\0", 0), Err(Errno::ENOENT));
         assert_eq!(size("\0", AT_EMPTY_PATH), Ok(0));
         let null = UserPtr::new(0);
-        assert!(lookup_at(AT_FDCWD, null, AT_EMPTY_PATH).unwrap().inode.is_dir());
+        assert!(
+            lookup_or_null_at(AT_FDCWD, null, AT_EMPTY_PATH)
+                .unwrap()
+                .inode
+                .is_dir()
+        );
     }
 
     #[test]
@@ -162,8 +222,29 @@ mod tests {
         let found = lookup(AT_FDCWD, b"/dev/stdin", Goal::Follow).unwrap();
         assert_eq!(found.entry, fd::get(0).unwrap().entry());
         drop(fd::with_table(|table| table.remove(0)));
-        assert_eq!(lookup(AT_FDCWD, b"/dev/stdin", Goal::Follow).err(), Some(Errno::ENOENT));
+        assert_eq!(
+            lookup(AT_FDCWD, b"/dev/stdin", Goal::Follow).err(),
+            Some(Errno::ENOENT)
+        );
         assert!(lookup(AT_FDCWD, b"/dev/stdin", Goal::NoFollow).is_ok());
+    }
+
+    #[test]
+    fn nothing_is_created() {
+        let _fs = boot();
+        let rows = [
+            ("d/new\0", Errno::EROFS, Errno::EROFS),
+            ("d/new/\0", Errno::ENOENT, Errno::EROFS),
+            ("l\0", Errno::EEXIST, Errno::EEXIST),
+            ("l/\0", Errno::EEXIST, Errno::EEXIST),
+            ("d/..\0", Errno::EEXIST, Errno::EEXIST),
+            ("l/x\0", Errno::ENOTDIR, Errno::ENOTDIR),
+            ("\0", Errno::ENOENT, Errno::ENOENT),
+        ];
+        for (path, file, dir) in rows {
+            assert_eq!(create_at(AT_FDCWD, cstr(path), false), file, "{path:?}");
+            assert_eq!(create_at(AT_FDCWD, cstr(path), true), dir, "{path:?}");
+        }
     }
 
     #[test]

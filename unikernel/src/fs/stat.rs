@@ -16,9 +16,12 @@ fn special_device(inode: &Inode) -> (u32, u32) {
     }
 }
 
-/// Blocks of 512 bytes in use: whole pages, as of a file system in memory.
-const fn blocks(size: u64) -> u64 {
-    size.div_ceil(BLOCK_SIZE as u64) * (BLOCK_SIZE as u64 / 512)
+/// Blocks of 512 bytes in use: a file's whole pages, as of a file system in memory.
+fn blocks(inode: &Inode) -> u64 {
+    match inode.kind {
+        Kind::File(bytes) => bytes.len().div_ceil(BLOCK_SIZE as usize) as u64 * 8,
+        _ => 0,
+    }
 }
 
 /// A device number as the kernel passes it to applications (`new_encode_dev`).
@@ -29,7 +32,6 @@ const fn encode((major, minor): (u32, u32)) -> u64 {
 /// Fills `struct stat`. The three times are the same: nothing changes after the mount.
 pub fn to_stat(inode: &Inode) -> stat {
     let (size, time) = (inode.size(), u64::from(inode.mtime));
-    let blocks = if inode.is_dir() { 0 } else { blocks(size) };
     stat {
         st_dev: encode(ROOT_DEVICE),
         st_ino: inode.ino.into(),
@@ -41,7 +43,7 @@ pub fn to_stat(inode: &Inode) -> stat {
         st_rdev: encode(special_device(inode)),
         st_size: size as i64,
         st_blksize: BLOCK_SIZE.into(),
-        st_blocks: blocks as i64,
+        st_blocks: blocks(inode) as i64,
         st_atime: time,
         st_atime_nsec: 0,
         st_mtime: time,
@@ -55,8 +57,16 @@ pub fn to_stat(inode: &Inode) -> stat {
 /// Fills `struct statx`: always the basic set, whatever was asked for; there is no birth time.
 pub fn to_statx(inode: &Inode) -> statx {
     let (rdev, size) = (special_device(inode), inode.size());
-    let time = statx_timestamp { tv_sec: inode.mtime.into(), tv_nsec: 0, __reserved: 0 };
-    let never = statx_timestamp { tv_sec: 0, tv_nsec: 0, __reserved: 0 };
+    let time = statx_timestamp {
+        tv_sec: inode.mtime.into(),
+        tv_nsec: 0,
+        __reserved: 0,
+    };
+    let never = statx_timestamp {
+        tv_sec: 0,
+        tv_nsec: 0,
+        __reserved: 0,
+    };
     statx {
         stx_mask: STATX_BASIC_STATS,
         stx_blksize: BLOCK_SIZE,
@@ -68,7 +78,7 @@ pub fn to_statx(inode: &Inode) -> statx {
         __spare0: [0],
         stx_ino: inode.ino.into(),
         stx_size: size,
-        stx_blocks: if inode.is_dir() { 0 } else { blocks(size) },
+        stx_blocks: blocks(inode),
         stx_attributes_mask: 0,
         stx_atime: time,
         stx_btime: never,
@@ -97,19 +107,45 @@ mod tests {
     use super::*;
 
     fn inode(kind: Kind, mode: u32) -> Inode {
-        Inode { kind, mode, uid: 5, gid: 6, mtime: 1_700_000_000, nlink: 3, ino: 42 }
+        Inode {
+            kind,
+            mode,
+            uid: 5,
+            gid: 6,
+            mtime: 1_700_000_000,
+            nlink: 3,
+            ino: 42,
+        }
     }
 
     #[test]
     fn both_descriptions_agree() {
         let file = inode(Kind::File(&[0; 5000]), 0o100_644);
         let (short, long) = (to_stat(&file), to_statx(&file));
-        assert_eq!((short.st_ino, short.st_nlink, short.st_mode), (42, 3, 0o100_644));
-        assert_eq!((short.st_size, short.st_blocks, short.st_mtime), (5000, 16, 1_700_000_000));
-        assert_eq!((long.stx_ino, long.stx_nlink, long.stx_mode), (42, 3, 0o100_644));
-        assert_eq!((long.stx_size, long.stx_blocks, long.stx_uid), (5000, 16, 5));
+        assert_eq!(
+            (short.st_ino, short.st_nlink, short.st_mode),
+            (42, 3, 0o100_644)
+        );
+        assert_eq!(
+            (short.st_size, short.st_blocks, short.st_mtime),
+            (5000, 16, 1_700_000_000)
+        );
+        assert_eq!(
+            (long.stx_ino, long.stx_nlink, long.stx_mode),
+            (42, 3, 0o100_644)
+        );
+        assert_eq!(
+            (long.stx_size, long.stx_blocks, long.stx_uid),
+            (5000, 16, 5)
+        );
         assert_eq!(long.stx_mtime.tv_sec, 1_700_000_000);
-        assert_eq!((core::mem::size_of_val(&short), core::mem::size_of_val(&long)), (144, 256));
+        assert_eq!(
+            (
+                core::mem::size_of_val(&short),
+                core::mem::size_of_val(&long)
+            ),
+            (144, 256)
+        );
     }
 
     #[test]

@@ -114,7 +114,9 @@ mod tests {
         let mut table = Table::with_capacity(100).unwrap();
         let size = table.slots.len();
         for index in 0..100 {
-            table.insert(spread(index), index, |_| unreachable!()).unwrap();
+            table
+                .insert(spread(index), index, |_| unreachable!())
+                .unwrap();
         }
         assert_eq!(table.slots.len(), size);
     }

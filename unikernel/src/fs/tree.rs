@@ -3,98 +3,12 @@
 //! Content and names borrow from the initrd, so the tree itself is two vectors of small records and
 //! one table of indices. After the mount nothing changes it, hence readers take no lock.
 
-use super::device::Device;
+use super::inode::NONE;
+pub use super::inode::{Children, Inode, Kind, LINK_MODE, file_type};
 use super::table::Table;
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
-use linux_raw_sys::general::{S_IFDIR, S_IFLNK, S_IFMT};
-
-/// What a file is. Its `st_mode` is kept beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A directory: its first and last child.
-    Dir(Children),
-    /// A regular file's content.
-    File(&'static [u8]),
-    /// A symbolic link's target.
-    Symlink(&'static [u8]),
-    /// A link to whatever descriptor this is: `/dev/stdin` and its kin.
-    Descriptor(u8),
-    /// Something that is read and written by code.
-    Device(Device),
-}
-
-/// A directory's children, as a list through the entries in the order of their creation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Children {
-    first: u32,
-    last: u32,
-}
-
-impl Children {
-    const NONE: Self = Self { first: NONE, last: NONE };
-}
-
-/// No entry. Entries refer to each other by number, so that one fits half a cache line.
-const NONE: u32 = u32::MAX;
-
-/// A file: everything that all its names share.
-#[derive(Clone, Copy, Debug)]
-pub struct Inode {
-    /// Type-specific part.
-    pub kind: Kind,
-    /// `st_mode`: type and permissions.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Time of the last change, seconds since 1970.
-    pub mtime: u32,
-    /// Number of names (for a directory 2 and its subdirectories, as Linux counts).
-    pub nlink: u32,
-    /// `st_ino`.
-    pub ino: u32,
-}
-
-impl Inode {
-    /// Size in bytes as stat(2) reports it. Directories have none, as in Linux's ramfs.
-    pub fn size(&self) -> u64 {
-        match self.kind {
-            Kind::File(bytes) | Kind::Symlink(bytes) => bytes.len() as u64,
-            Kind::Descriptor(number) => descriptor_target(number).len() as u64,
-            Kind::Dir(_) | Kind::Device(_) => 0,
-        }
-    }
-
-    /// Whether it is a directory.
-    pub const fn is_dir(&self) -> bool {
-        matches!(self.kind, Kind::Dir(_))
-    }
-
-    /// What readlink(2) says, `None` for everything but a symbolic link.
-    pub const fn link_target(&self) -> Option<&'static [u8]> {
-        match self.kind {
-            Kind::Symlink(target) => Some(target),
-            Kind::Descriptor(number) => Some(descriptor_target(number)),
-            _ => None,
-        }
-    }
-
-    /// Whether a read-only file system guards it (devices and pipes may be written all the same).
-    pub const fn is_read_only(&self) -> bool {
-        !matches!(self.kind, Kind::Device(_))
-    }
-}
-
-/// The text of the link behind `/dev/stdin`, `/dev/stdout` and `/dev/stderr` on Linux.
-const fn descriptor_target(number: u8) -> &'static [u8] {
-    match number {
-        0 => b"/proc/self/fd/0",
-        1 => b"/proc/self/fd/1",
-        _ => b"/proc/self/fd/2",
-    }
-}
+use linux_raw_sys::general::S_IFDIR;
 
 /// Index of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,7 +69,8 @@ impl NameHash {
     }
 
     fn of(parent: EntryId, name: &[u8]) -> Self {
-        name.iter().fold(Self::in_directory(parent), |hash, &byte| hash.add(byte))
+        name.iter()
+            .fold(Self::in_directory(parent), |hash, &byte| hash.add(byte))
     }
 }
 
@@ -163,11 +78,21 @@ impl Tree {
     /// A tree of an empty root directory (mode 0755), with room for `count` entries.
     pub fn new(count: usize) -> Result<Self, TryReserveError> {
         let names = Table::with_capacity(count)?;
-        let mut tree = Self { inodes: Vec::new(), entries: Vec::new(), names };
+        let mut tree = Self {
+            inodes: Vec::new(),
+            entries: Vec::new(),
+            names,
+        };
         tree.inodes.try_reserve_exact(count.saturating_add(1))?;
         tree.entries.try_reserve_exact(count.saturating_add(1))?;
         let inode = tree.add_dir(S_IFDIR | 0o755)?;
-        tree.entries.push(Entry { name: b"/", hash: 0, parent: 0, next: NONE, inode });
+        tree.entries.push(Entry {
+            name: b"/",
+            hash: 0,
+            parent: 0,
+            next: NONE,
+            inode,
+        });
         Ok(tree)
     }
 
@@ -176,7 +101,15 @@ impl Tree {
         self.inodes.try_reserve(1)?;
         let id = self.inodes.len() as u32;
         let (uid, gid, mtime, nlink) = (0, 0, 0, 0);
-        self.inodes.push(Inode { kind, mode, uid, gid, mtime, nlink, ino: id + 1 });
+        self.inodes.push(Inode {
+            kind,
+            mode,
+            uid,
+            gid,
+            mtime,
+            nlink,
+            ino: id + 1,
+        });
         Ok(InodeId(id))
     }
 
@@ -228,8 +161,15 @@ impl Tree {
         self.entries.try_reserve(1)?;
         let id = EntryId(self.entries.len() as u32);
         let entries = &self.entries;
-        self.names.insert(hash, id.0, |index| entries[index as usize].hash)?;
-        self.entries.push(Entry { name, hash, parent: parent.0, next: NONE, inode });
+        self.names
+            .insert(hash, id.0, |index| entries[index as usize].hash)?;
+        self.entries.push(Entry {
+            name,
+            hash,
+            parent: parent.0,
+            next: NONE,
+            inode,
+        });
         let mut before = NONE;
         self.update_children(parent, |children| {
             before = core::mem::replace(&mut children.last, id.0);
@@ -246,16 +186,24 @@ impl Tree {
     /// One name more or less: of a file it counts for itself, of a directory for its parent.
     fn count_name(&mut self, parent: EntryId, inode: InodeId, by: i32) {
         let is_dir = self.inodes[inode.0 as usize].is_dir();
-        let counted =
-            if is_dir { self.inode_mut_of(parent) } else { &mut self.inodes[inode.0 as usize] };
+        let counted = if is_dir {
+            self.inode_mut_of(parent)
+        } else {
+            &mut self.inodes[inode.0 as usize]
+        };
         counted.nlink = counted.nlink.saturating_add_signed(by);
     }
 
     /// Removes a name that is not a directory's. The entry stays usable for who holds it.
     pub fn unlink(&mut self, entry: EntryId) {
-        let Some(parent) = self.parent(entry) else { return };
+        let Some(parent) = self.parent(entry) else {
+            return;
+        };
         let Entry { next, inode, .. } = self.entries[entry.0 as usize];
-        let before = self.children(parent).take_while(|&child| child != entry).last();
+        let before = self
+            .children(parent)
+            .take_while(|&child| child != entry)
+            .last();
         match before {
             Some(before) => self.entries[before.0 as usize].next = next,
             None => self.update_children(parent, |children| children.first = next),
@@ -277,7 +225,13 @@ impl Tree {
     /// A name that is in no directory, for a file that only a descriptor refers to.
     pub fn add_nameless(&mut self, inode: InodeId) -> Result<EntryId, TryReserveError> {
         self.entries.try_reserve(1)?;
-        self.entries.push(Entry { name: b"", hash: 0, parent: NONE, next: NONE, inode });
+        self.entries.push(Entry {
+            name: b"",
+            hash: 0,
+            parent: NONE,
+            next: NONE,
+            inode,
+        });
         Ok(EntryId(self.entries.len() as u32 - 1))
     }
 
@@ -359,16 +313,12 @@ impl Tree {
 }
 
 const fn some(number: u32) -> Option<EntryId> {
-    if number == NONE { None } else { Some(EntryId(number)) }
+    if number == NONE {
+        None
+    } else {
+        Some(EntryId(number))
+    }
 }
-
-/// The file type bits of a mode.
-pub const fn file_type(mode: u32) -> u32 {
-    mode & S_IFMT
-}
-
-/// Mode of a symbolic link that no archive describes.
-pub const LINK_MODE: u32 = S_IFLNK | 0o777;
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,20 @@ pub enum Goal {
     Follow,
     /// Find it, even if it is a symbolic link (unless a slash follows it).
     NoFollow,
+    /// As `Follow`, for a file that may be created: a slash behind the name is `EISDIR`.
+    Create,
+    /// As `NoFollow`, for a file that may be created.
+    CreateNew,
+}
+
+impl Goal {
+    const fn follows(self) -> bool {
+        matches!(self, Self::Follow | Self::Create)
+    }
+
+    const fn creates(self) -> bool {
+        matches!(self, Self::Create | Self::CreateNew)
+    }
 }
 
 /// What a path names.
@@ -69,7 +83,13 @@ pub fn walk(tree: &Tree, start: EntryId, path: &[u8], goal: Goal) -> Result<Walk
     if path.is_empty() {
         return Err(Errno::ENOENT);
     }
-    let mut walker = Walker { tree, here: start, rest: path, waiting: Suffixes::new(), links: 0 };
+    let mut walker = Walker {
+        tree,
+        here: start,
+        rest: path,
+        waiting: Suffixes::new(),
+        links: 0,
+    };
     walker.enter(path);
     walker.run(goal)
 }
@@ -99,9 +119,19 @@ pub fn walk_parent(tree: &Tree, start: EntryId, path: &[u8]) -> Result<Last, Err
 
 /// Cuts a path in front of its last component; trailing slashes do not count.
 fn split_last(path: &[u8]) -> (&[u8], &[u8]) {
-    let end = path.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
-    let start = path[..end].iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-    if end == 0 { (path, b"") } else { (&path[..start], &path[start..end]) }
+    let end = path
+        .iter()
+        .rposition(|&byte| byte != b'/')
+        .map_or(0, |last| last + 1);
+    let start = path[..end]
+        .iter()
+        .rposition(|&byte| byte == b'/')
+        .map_or(0, |slash| slash + 1);
+    if end == 0 {
+        (path, b"")
+    } else {
+        (&path[..start], &path[start..end])
+    }
 }
 
 type Suffixes<'a> = heapless::Vec<&'a [u8], MAX_LINKS>;
@@ -148,12 +178,23 @@ impl<'a> Walker<'a> {
             let part = self.component();
             let is_last = part.is_last && self.waiting.is_empty();
             must_be_dir |= is_last && part.slash;
+            if is_last && part.slash && goal.creates() && !matches!(part.name, b"." | b"..") {
+                self.require_dir()?;
+                return Err(Errno::EISDIR);
+            }
             let Some(entry) = self.child(&part)? else {
-                let missing = Walked { target: None, slash: must_be_dir };
-                return if is_last { Ok(missing) } else { Err(Errno::ENOENT) };
+                let missing = Walked {
+                    target: None,
+                    slash: must_be_dir,
+                };
+                return if is_last {
+                    Ok(missing)
+                } else {
+                    Err(Errno::ENOENT)
+                };
             };
             let inode = self.tree.inode(entry);
-            let follow = !is_last || must_be_dir || goal == Goal::Follow;
+            let follow = !is_last || must_be_dir || goal.follows();
             match inode.kind {
                 Kind::Symlink(target) if follow => {
                     self.follow(target)?;
@@ -162,7 +203,11 @@ impl<'a> Walker<'a> {
                 Kind::Descriptor(number) if follow => {
                     let plain = is_last && !must_be_dir;
                     let target = Target::Descriptor(number);
-                    return if plain { Ok(found(target, false)) } else { Err(Errno::ENOTDIR) };
+                    return if plain {
+                        Ok(found(target, false))
+                    } else {
+                        Err(Errno::ENOTDIR)
+                    };
                 }
                 _ => {}
             }
@@ -190,7 +235,12 @@ impl<'a> Walker<'a> {
         }
         let (name, rest) = text.split_at(len);
         self.rest = trim_slashes(rest);
-        Component { name, hash, is_last: self.rest.is_empty(), slash: !rest.is_empty() }
+        Component {
+            name,
+            hash,
+            is_last: self.rest.is_empty(),
+            slash: !rest.is_empty(),
+        }
     }
 
     /// What the component names in this directory.
@@ -204,13 +254,20 @@ impl<'a> Walker<'a> {
             },
         };
         // A lookup in a file finds nothing, so only these two cases need the question.
-        if !self.tree.inode(self.here).is_dir() {
-            return Err(Errno::ENOTDIR);
-        }
+        self.require_dir()?;
         if part.name.len() > NAME_MAX as usize {
             return Err(Errno::ENAMETOOLONG);
         }
         Ok(special)
+    }
+
+    /// `ENOTDIR` unless the walk stands on a directory.
+    fn require_dir(&self) -> Result<(), Errno> {
+        if self.tree.inode(self.here).is_dir() {
+            Ok(())
+        } else {
+            Err(Errno::ENOTDIR)
+        }
     }
 
     #[cold]
@@ -231,7 +288,10 @@ impl<'a> Walker<'a> {
 }
 
 const fn found(target: Target, slash: bool) -> Walked {
-    Walked { target: Some(target), slash }
+    Walked {
+        target: Some(target),
+        slash,
+    }
 }
 
 fn trim_slashes(text: &[u8]) -> &[u8] {

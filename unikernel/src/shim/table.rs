@@ -151,7 +151,6 @@ syscalls! {
     __NR_fsync fsync(1) => sys::file::fsync, Full, Complete, "";
     __NR_fdatasync fdatasync(1) => sys::file::fdatasync, Full, Complete, "";
     __NR_ftruncate ftruncate(2) => sys::file::ftruncate, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_fallocate fallocate(4) => sys::file::fallocate, Full, Partial, "read-only file system: EROFS where Linux gives it";
     __NR_truncate truncate(2) => sys::dir::change::truncate, Full, Partial, "read-only file system: EROFS where Linux gives it";
     __NR_preadv preadv(4) => sys::file::preadv, Full, Complete, "";
     __NR_pwritev pwritev(4) => sys::file::pwritev, Full, Complete, "";

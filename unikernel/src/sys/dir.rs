@@ -7,9 +7,9 @@ pub mod change;
 pub mod stat;
 
 pub use change::{
-    chmod, chown, fchmod, fchmodat, fchmodat2, fchown, fchownat, lchown, link, linkat, mkdir, mkdirat,
-    mknod, mknodat, rename, renameat, renameat2, rmdir, symlink, symlinkat, truncate, unlink,
-    unlinkat, utimensat,
+    chmod, chown, fchmod, fchmodat, fchmodat2, fchown, fchownat, lchown, link, linkat, mkdir,
+    mkdirat, mknod, mknodat, rename, renameat, renameat2, rmdir, symlink, symlinkat, truncate,
+    unlink, unlinkat, utimensat,
 };
 pub use stat::{access, faccessat, faccessat2, fstat, lstat, newfstatat, stat, statx};
 
@@ -29,7 +29,10 @@ pub fn chdir(path: UserPtr<u8>) -> SysResult {
 /// fchdir(2).
 pub fn fchdir(fd: i32) -> SysResult {
     let file = fd::get_any(fd)?;
-    enter(&Found { entry: file.entry(), inode: file.inode() })
+    enter(&Found {
+        entry: file.entry(),
+        inode: file.inode(),
+    })
 }
 
 fn enter(found: &Found) -> SysResult {
@@ -53,7 +56,13 @@ pub fn getcwd(buffer: UserPtr<u8>, size: usize) -> SysResult {
     }
     let put = |at: usize, bytes: &[u8]| {
         let to = UserSlice::new(buffer.address().wrapping_add(at), bytes.len());
-        to.write(bytes).and_then(|done| if done == bytes.len() { Ok(()) } else { Err(Errno::EFAULT) })
+        to.write(bytes).and_then(|done| {
+            if done == bytes.len() {
+                Ok(())
+            } else {
+                Err(Errno::EFAULT)
+            }
+        })
     };
     let mut end = len - 1;
     put(end, b"\0")?;
@@ -69,7 +78,9 @@ pub fn getcwd(buffer: UserPtr<u8>, size: usize) -> SysResult {
 }
 
 fn path_length(tree: &Tree, dir: EntryId) -> usize {
-    upwards(tree, dir).map(|(entry, name)| name.len() + usize::from(entry != EntryId::ROOT)).sum()
+    upwards(tree, dir)
+        .map(|(entry, name)| name.len() + usize::from(entry != EntryId::ROOT))
+        .sum()
 }
 
 /// A directory and those above it, with their names; the root, named `/`, only if it is alone.
@@ -85,12 +96,23 @@ pub fn readlink(path: UserPtr<u8>, buffer: UserPtr<u8>, size: i32) -> SysResult 
 
 /// readlinkat(2). An empty path means `dirfd` itself, opened with `O_PATH | O_NOFOLLOW`.
 pub fn readlinkat(dirfd: i32, path: UserPtr<u8>, buffer: UserPtr<u8>, size: i32) -> SysResult {
-    let size = usize::try_from(size).ok().filter(|&size| size > 0).ok_or(Errno::EINVAL)?;
+    let size = usize::try_from(size)
+        .ok()
+        .filter(|&size| size > 0)
+        .ok_or(Errno::EINVAL)?;
     // NULL is no empty path here.
     let first = path.read()?;
-    let flags = if first == 0 { AT_EMPTY_PATH } else { AT_SYMLINK_NOFOLLOW };
+    let flags = if first == 0 {
+        AT_EMPTY_PATH
+    } else {
+        AT_SYMLINK_NOFOLLOW
+    };
     let found = lookup_at(dirfd, path, flags)?;
-    let no_link = if first == 0 { Errno::ENOENT } else { Errno::EINVAL };
+    let no_link = if first == 0 {
+        Errno::ENOENT
+    } else {
+        Errno::EINVAL
+    };
     let target = found.inode.link_target().ok_or(no_link)?;
     let part = &target[..target.len().min(size)];
     match UserSlice::new(buffer.address(), part.len()).write(part) {
@@ -124,12 +146,24 @@ pub fn getdents64(fd: i32, buffer: UserPtr<u8>, size: u32) -> SysResult {
         let inode = tree.inode(entry);
         let (record, len) = record(inode.ino.into(), next, inode.mode, name);
         if len > room.len() {
-            result = result.and_then(|done| if done == 0 { Err(Errno::EINVAL) } else { Ok(done) });
+            result = result.and_then(|done| {
+                if done == 0 {
+                    Err(Errno::EINVAL)
+                } else {
+                    Ok(done)
+                }
+            });
             break;
         }
         if room.write(&record[..len]) != Ok(len) {
             // What was delivered before counts; the entry is met again next time.
-            result = result.and_then(|done| if done == 0 { Err(Errno::EFAULT) } else { Ok(done) });
+            result = result.and_then(|done| {
+                if done == 0 {
+                    Err(Errno::EFAULT)
+                } else {
+                    Ok(done)
+                }
+            });
             break;
         }
         room = room.skip(len);

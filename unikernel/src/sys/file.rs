@@ -12,7 +12,6 @@ pub use open::{close, close_range, creat, dup, dup2, dup3, open, openat, umask};
 pub use vector::{preadv, pwritev, readv, writev};
 
 use crate::errno::{Errno, SysResult};
-use crate::fs::device::Device;
 use crate::fs::fd;
 use crate::fs::file::Description;
 use crate::fs::tree::Kind;
@@ -44,16 +43,19 @@ pub fn pread64(fd: i32, buffer: UserPtr<u8>, count: usize, offset: i64) -> SysRe
     check_seekable(&file)?;
     file.check_readable()?;
     let part = part(buffer, count)?;
+    check_end(Some(at), count)?;
     file.read(once(part), part.len(), Some(at))
 }
 
 /// pwrite(2). Only devices can be written, and they have no use for the offset.
 pub fn pwrite64(fd: i32, buffer: UserPtr<u8>, count: usize, offset: i64) -> SysResult {
-    position(offset)?;
+    let at = position(offset)?;
     let file = fd::get(fd)?;
     check_seekable(&file)?;
     file.check_writable()?;
-    file.write(once(part(buffer, count)?))
+    let part = part(buffer, count)?;
+    check_end(Some(at), count)?;
+    file.write(once(part))
 }
 
 /// lseek(2).
@@ -81,22 +83,6 @@ pub fn ftruncate(fd: i32, length: i64) -> SysResult {
     Err(Errno::EINVAL)
 }
 
-/// fallocate(2): `EBADF` when not open for writing; what is open for writing has no space to give.
-pub fn fallocate(fd: i32, mode: i32, offset: i64, length: i64) -> SysResult {
-    let file = fd::get(fd)?;
-    if offset < 0 || length <= 0 {
-        return Err(Errno::EINVAL);
-    }
-    if mode & !0x7f != 0 {
-        return Err(Errno::EOPNOTSUPP);
-    }
-    file.check_writable()?;
-    match file.inode().kind {
-        Kind::Device(Device::Stream(_)) if !file.is_seekable() => Err(Errno::ESPIPE),
-        _ => Err(Errno::ENODEV),
-    }
-}
-
 /// The application's buffer, as long as one call may be. `EFAULT` when it cannot be its memory.
 fn part(buffer: UserPtr<u8>, count: usize) -> Result<UserSlice, Errno> {
     if !access_ok(buffer.address(), count) {
@@ -110,8 +96,22 @@ fn position(offset: i64) -> Result<u64, Errno> {
     u64::try_from(offset).map_err(|_| Errno::EINVAL)
 }
 
+/// `EINVAL` when a transfer of `count` bytes at `at` would end behind the largest offset.
+fn check_end(at: Option<u64>, count: usize) -> Result<(), Errno> {
+    let end = at.unwrap_or(0).saturating_add(count as u64);
+    if end > i64::MAX as u64 {
+        Err(Errno::EINVAL)
+    } else {
+        Ok(())
+    }
+}
+
 fn check_seekable(file: &Description) -> Result<(), Errno> {
-    if file.is_seekable() { Ok(()) } else { Err(Errno::ESPIPE) }
+    if file.is_seekable() {
+        Ok(())
+    } else {
+        Err(Errno::ESPIPE)
+    }
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@
 
 use crate::console;
 use crate::errno::{Errno, SysResult};
+use crate::fs::device::Device;
 use crate::fs::fd::{self, File, LIMIT};
 use crate::fs::tree::Kind;
 use crate::time;
-use crate::uaccess::{UserPtr, UserSlice};
+use crate::uaccess::{UserPtr, UserSlice, access_ok};
 use linux_raw_sys::general::{
     __kernel_old_timeval, __kernel_timespec, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI,
     POLLRDBAND, POLLRDNORM, POLLWRBAND, POLLWRNORM, pollfd,
@@ -21,13 +22,15 @@ const NANOSECONDS: u64 = 1_000_000_000;
 /// Which of the `wanted` poll events hold for an open file. The console is asked for input only
 /// when somebody wants to know: the question may cost an exit.
 fn ready_events(file: &File, wanted: u32) -> u32 {
-    wanted & match file.inode().kind {
-        Kind::Device(device) if device.is_console() => {
-            let input = wanted & READ != 0 && file.is_readable() && console::read_ready();
-            (if input { READ } else { 0 }) | (if file.is_writable() { WRITE } else { 0 })
+    wanted
+        & match file.inode().kind {
+            Kind::Device(device) if device.is_console() => {
+                let input = wanted & READ != 0 && file.is_readable() && console::read_ready();
+                (if input { READ } else { 0 }) | (if file.is_writable() { WRITE } else { 0 })
+            }
+            Kind::Device(Device::Random) => READ,
+            _ => READ | WRITE,
         }
-        _ => READ | WRITE,
-    }
 }
 
 /// When to give up waiting.
@@ -77,11 +80,15 @@ impl Wait {
 /// Nanoseconds in `seconds` and a fraction of `unit` parts per second; `EINVAL` when either is out
 /// of range. A length that does not fit is as good as for ever.
 fn length(seconds: i64, fraction: i64, unit: u64) -> Result<u64, Errno> {
-    let fraction = u64::try_from(fraction).ok().filter(|&fraction| fraction < unit);
+    let fraction = u64::try_from(fraction)
+        .ok()
+        .filter(|&fraction| fraction < unit);
     let (Ok(seconds), Some(fraction)) = (u64::try_from(seconds), fraction) else {
         return Err(Errno::EINVAL);
     };
-    Ok(seconds.saturating_mul(NANOSECONDS).saturating_add(fraction * (NANOSECONDS / unit)))
+    Ok(seconds
+        .saturating_mul(NANOSECONDS)
+        .saturating_add(fraction * (NANOSECONDS / unit)))
 }
 
 /// poll(2): `timeout` is in milliseconds, negative for ever.
@@ -139,6 +146,9 @@ fn poll_until(fds: UserPtr<pollfd>, count: usize, wait: Wait) -> SysResult {
     if count > LIMIT {
         return Err(Errno::EINVAL);
     }
+    if !access_ok(fds.address(), count * size_of::<pollfd>()) {
+        return Err(Errno::EFAULT);
+    }
     wait.until_ready(|| scan_array(fds, count))
 }
 
@@ -158,7 +168,10 @@ fn scan_array(fds: UserPtr<pollfd>, count: usize) -> Result<(usize, bool), Errno
             Err(_) => POLLNVAL,
         };
         ready += usize::from(revents != 0);
-        at.write(&pollfd { revents: revents as i16, ..wanted })?;
+        at.write(&pollfd {
+            revents: revents as i16,
+            ..wanted
+        })?;
     }
     Ok((ready, wants_input))
 }
@@ -198,7 +211,11 @@ impl Set {
             return Ok(());
         }
         let done = UserSlice::new(self.from.address(), result.len()).write(result)?;
-        if done == result.len() { Ok(()) } else { Err(Errno::EFAULT) }
+        if done == result.len() {
+            Ok(())
+        } else {
+            Err(Errno::EFAULT)
+        }
     }
 
     fn contains(&self, fd: usize) -> bool {
@@ -223,7 +240,10 @@ pub fn select(
         Some(timeout) => {
             let timeout = timeout.read()?;
             // Linux carries whole seconds over from the microseconds.
-            let (seconds, rest) = (timeout.tv_usec.div_euclid(1_000_000), timeout.tv_usec % 1_000_000);
+            let (seconds, rest) = (
+                timeout.tv_usec.div_euclid(1_000_000),
+                timeout.tv_usec % 1_000_000,
+            );
             let whole = timeout.tv_sec.saturating_add(seconds);
             Wait::nanoseconds(length(whole, rest, 1_000_000)?)
         }
@@ -231,7 +251,9 @@ pub fn select(
     let result = select_until(count, [read, write, except], wait);
     if !timeout.is_null() {
         let left = wait.left() / 1000;
-        let _ = timeout.cast::<[u64; 2]>().write_pair(left / 1_000_000, left % 1_000_000);
+        let _ = timeout
+            .cast::<[u64; 2]>()
+            .write_pair(left / 1_000_000, left % 1_000_000);
     }
     result
 }
@@ -257,9 +279,15 @@ pub fn pselect6(
 }
 
 fn select_until(count: i32, from: [UserPtr<u8>; 3], wait: Wait) -> SysResult {
-    let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?.min(LIMIT);
+    let count = usize::try_from(count)
+        .map_err(|_| Errno::EINVAL)?
+        .min(LIMIT);
     let [read, write, except] = from;
-    let sets = [Set::read(read, count)?, Set::read(write, count)?, Set::read(except, count)?];
+    let sets = [
+        Set::read(read, count)?,
+        Set::read(write, count)?,
+        Set::read(except, count)?,
+    ];
     let mut results = [[0; LIMIT / 8]; 3];
     let ready = wait.until_ready(|| scan_sets(&sets, count, &mut results))?;
     for (set, result) in sets.iter().zip(&results) {
@@ -280,7 +308,10 @@ fn scan_sets(
             continue;
         }
         let file = fd::get(fd as i32)?;
-        let chosen = sets.iter().zip(SET_EVENTS).filter(|(set, _)| set.contains(fd));
+        let chosen = sets
+            .iter()
+            .zip(SET_EVENTS)
+            .filter(|(set, _)| set.contains(fd));
         let events = ready_events(&file, chosen.fold(0, |all, (_, events)| all | events));
         wants_input |= sets[0].contains(fd) && file.is_readable();
         for (index, set) in sets.iter().enumerate() {

@@ -5,7 +5,15 @@ use crate::fs::device::Device;
 use core::iter::once;
 
 fn open(kind: Kind, flags: u32) -> Description {
-    let inode = Inode { kind, mode: 0, uid: 0, gid: 0, mtime: 0, nlink: 1, ino: 1 };
+    let inode = Inode {
+        kind,
+        mode: 0,
+        uid: 0,
+        gid: 0,
+        mtime: 0,
+        nlink: 1,
+        ino: 1,
+    };
     Description::new(EntryId::ROOT, Box::leak(Box::new(inode)), flags)
 }
 
@@ -50,7 +58,10 @@ fn parts_are_filled_in_turn() {
 fn a_fault_keeps_what_was_delivered() {
     let file = open(Kind::File(b"abcdefgh"), O_RDONLY);
     let mut bytes = [0; 3];
-    assert_eq!(file.read([slice(&mut bytes), BAD].into_iter(), 11, None), Ok(3));
+    assert_eq!(
+        file.read([slice(&mut bytes), BAD].into_iter(), 11, None),
+        Ok(3)
+    );
     assert_eq!(file.position(), 3);
     assert_eq!(file.read(once(BAD), 8, None), Err(Errno::EFAULT));
     assert_eq!(file.position(), 3);
@@ -63,7 +74,10 @@ fn two_readers_never_get_the_same_bytes() {
     let read_all = || {
         let (mut bytes, mut sum) = ([0; 7], 0);
         while let Ok(count @ 1..) = file.read(once(slice(&mut bytes)), 7, None) {
-            sum += bytes[..count].iter().map(|&byte| u64::from(byte)).sum::<u64>();
+            sum += bytes[..count]
+                .iter()
+                .map(|&byte| u64::from(byte))
+                .sum::<u64>();
         }
         sum
     };
@@ -85,12 +99,24 @@ fn seeks_follow_the_rules_of_the_kind() {
     assert_eq!(file.seek(i64::MAX, SEEK_CUR), Err(Errno::EINVAL));
     assert_eq!(file.seek(-1, SEEK_SET), Err(Errno::EINVAL));
     assert_eq!(file.seek(0, 5), Err(Errno::EINVAL));
-    assert_eq!((file.seek(3, SEEK_DATA), file.seek(3, SEEK_HOLE)), (Ok(3), Ok(10)));
+    assert_eq!(
+        (file.seek(3, SEEK_DATA), file.seek(3, SEEK_HOLE)),
+        (Ok(3), Ok(10))
+    );
     assert_eq!(file.seek(10, SEEK_DATA), Err(Errno::ENXIO));
     assert_eq!(file.seek(-1, SEEK_HOLE), Err(Errno::ENXIO));
-    assert_eq!(open(Kind::Device(Device::Null), O_RDWR).seek(-7, SEEK_SET), Ok(0));
-    assert_eq!(open(Kind::Device(Device::Stream(0)), 0).seek(0, SEEK_CUR), Err(Errno::ESPIPE));
-    assert_eq!(open(Kind::Device(Device::Stream(0)), 0).seek(0, 9), Err(Errno::EINVAL));
+    assert_eq!(
+        open(Kind::Device(Device::Null), O_RDWR).seek(-7, SEEK_SET),
+        Ok(0)
+    );
+    assert_eq!(
+        open(Kind::Device(Device::Stream(0)), 0).seek(0, SEEK_CUR),
+        Err(Errno::ESPIPE)
+    );
+    assert_eq!(
+        open(Kind::Device(Device::Stream(0)), 0).seek(0, 9),
+        Err(Errno::EINVAL)
+    );
 }
 
 #[test]
@@ -102,7 +128,10 @@ fn flags_are_filtered() {
     assert!(file.is_readable() && file.is_writable() && !file.is_nonblocking());
     let none = open(Kind::File(b""), O_ACCMODE);
     assert!(!none.is_readable() && !none.is_writable());
-    assert_eq!(open(Kind::File(b""), O_PATH).check_readable(), Err(Errno::EBADF));
+    assert_eq!(
+        open(Kind::File(b""), O_PATH).check_readable(),
+        Err(Errno::EBADF)
+    );
 }
 
 #[test]
@@ -111,7 +140,16 @@ fn devices_are_written_part_by_part() {
     let mut bytes = [1; 4];
     let both = [slice(&mut bytes), slice(&mut bytes[..2])];
     assert_eq!(full.write(both.into_iter()), Err(Errno::ENOSPC));
-    assert_eq!(open(Kind::Device(Device::Null), O_RDWR).write(both.into_iter()), Ok(6));
-    assert_eq!(open(Kind::File(b"x"), O_RDWR).write(both.into_iter()), Err(Errno::EBADF));
-    assert_eq!(open(Kind::Device(Device::Zero), O_RDWR).read(both.into_iter(), 6, Some(9)), Ok(6));
+    assert_eq!(
+        open(Kind::Device(Device::Null), O_RDWR).write(both.into_iter()),
+        Ok(6)
+    );
+    assert_eq!(
+        open(Kind::File(b"x"), O_RDWR).write(both.into_iter()),
+        Err(Errno::EBADF)
+    );
+    assert_eq!(
+        open(Kind::Device(Device::Zero), O_RDWR).read(both.into_iter(), 6, Some(9)),
+        Ok(6)
+    );
 }

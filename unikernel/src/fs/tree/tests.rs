@@ -14,14 +14,19 @@ fn with_files(count: usize) -> Tree {
 }
 
 fn names(tree: &Tree, dir: EntryId) -> Vec<&'static str> {
-    tree.children(dir).map(|child| core::str::from_utf8(tree.name(child)).unwrap()).collect()
+    tree.children(dir)
+        .map(|child| core::str::from_utf8(tree.name(child)).unwrap())
+        .collect()
 }
 
 #[test]
 fn a_new_tree_is_an_empty_root() {
     let tree = Tree::new(0).unwrap();
     let root = tree.inode(EntryId::ROOT);
-    assert_eq!((root.mode, root.nlink, root.ino, root.size()), (0o040_755, 2, 1, 0));
+    assert_eq!(
+        (root.mode, root.nlink, root.ino, root.size()),
+        (0o040_755, 2, 1, 0)
+    );
     assert_eq!(tree.parent(EntryId::ROOT), Some(EntryId::ROOT));
     assert_eq!(tree.children(EntryId::ROOT).count(), 0);
     assert_eq!(tree.lookup(EntryId::ROOT, b"x"), None);
@@ -30,12 +35,17 @@ fn a_new_tree_is_an_empty_root() {
 #[test]
 fn lookups_depend_on_the_directory() {
     let mut tree = Tree::new(4).unwrap();
-    let one = tree.make_dir(EntryId::ROOT, b"one", S_IFDIR | 0o700).unwrap();
+    let one = tree
+        .make_dir(EntryId::ROOT, b"one", S_IFDIR | 0o700)
+        .unwrap();
     let two = tree.make_dir(one, b"one", S_IFDIR | 0o700).unwrap();
     assert_eq!(tree.lookup(EntryId::ROOT, b"one"), Some(one));
     assert_eq!(tree.lookup(one, b"one"), Some(two));
     assert_eq!(tree.lookup(two, b"one"), None);
-    assert_eq!((tree.parent(two), tree.parent(one)), (Some(one), Some(EntryId::ROOT)));
+    assert_eq!(
+        (tree.parent(two), tree.parent(one)),
+        (Some(one), Some(EntryId::ROOT))
+    );
     let links = [EntryId::ROOT, one, two].map(|dir| tree.inode(dir).nlink);
     assert_eq!(links, [3, 3, 2]);
 }
@@ -95,7 +105,10 @@ fn directory_positions_are_checked() {
     let mut tree = with_files(2);
     let dir = tree.make_dir(EntryId::ROOT, b"dir", S_IFDIR).unwrap();
     let file = tree.lookup(EntryId::ROOT, b"file1").unwrap();
-    assert_eq!(tree.child_with_number(EntryId::ROOT, file.number()), Some(file));
+    assert_eq!(
+        tree.child_with_number(EntryId::ROOT, file.number()),
+        Some(file)
+    );
     assert_eq!(tree.child_with_number(dir, file.number()), None);
     assert_eq!(tree.child_with_number(EntryId::ROOT, 0), None);
     assert_eq!(tree.child_with_number(EntryId::ROOT, 99), None);

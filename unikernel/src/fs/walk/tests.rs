@@ -110,6 +110,26 @@ fn a_final_link_is_left_alone_on_demand() {
 }
 
 #[test]
+fn files_are_not_created_with_a_slash() {
+    let rows = [
+        ("etc/motd", Ok("/etc/motd")),
+        ("chain1", Ok("/etc/motd")),
+        ("etc/motd/", Err(Errno::EISDIR)),
+        ("etc/new/", Err(Errno::EISDIR)),
+        ("slash", Err(Errno::EISDIR)),
+        ("usr/./", Ok("/usr")),
+        ("/", Ok("/")),
+        ("etc/motd/x/", Err(Errno::ENOTDIR)),
+        ("none/x/", Err(Errno::ENOENT)),
+    ];
+    expect(&rows, Goal::Create);
+    expect(
+        &[("chain1", Ok("/chain1")), ("abs/", Err(Errno::EISDIR))],
+        Goal::CreateNew,
+    );
+}
+
+#[test]
 fn forty_links_are_followed_and_no_more() {
     let rows = [
         ("chain39", Ok("/etc/motd")),
@@ -144,7 +164,10 @@ fn long_names_are_told_from_missing_ones() {
         (format!("none/{long}"), Err(Errno::ENOENT)),
         (format!("etc/motd/{long}"), Err(Errno::ENOTDIR)),
     ];
-    let rows: Vec<_> = rows.iter().map(|(path, wanted)| (path.as_str(), *wanted)).collect();
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(path, wanted)| (path.as_str(), *wanted))
+        .collect();
     expect(&rows, Goal::Follow);
 }
 
@@ -152,9 +175,27 @@ fn long_names_are_told_from_missing_ones() {
 fn a_missing_last_name_is_not_an_error_yet() {
     let tree = tree();
     let go = |path: &str| walk(&tree, EntryId::ROOT, path.as_bytes(), Goal::Follow);
-    assert_eq!(go("etc/new"), Ok(Walked { target: None, slash: false }));
-    assert_eq!(go("etc/new//"), Ok(Walked { target: None, slash: true }));
-    assert_eq!(go("nothing"), Ok(Walked { target: None, slash: false }));
+    assert_eq!(
+        go("etc/new"),
+        Ok(Walked {
+            target: None,
+            slash: false
+        })
+    );
+    assert_eq!(
+        go("etc/new//"),
+        Ok(Walked {
+            target: None,
+            slash: true
+        })
+    );
+    assert_eq!(
+        go("nothing"),
+        Ok(Walked {
+            target: None,
+            slash: false
+        })
+    );
     assert_eq!(go("new/x"), Err(Errno::ENOENT));
 }
 
@@ -187,6 +228,10 @@ fn the_parent_is_found_without_the_name() {
         ("", Err(Errno::ENOENT)),
     ];
     for (path, wanted) in rows {
-        assert_eq!(walk_parent(&tree, EntryId::ROOT, path.as_bytes()), wanted, "{path}");
+        assert_eq!(
+            walk_parent(&tree, EntryId::ROOT, path.as_bytes()),
+            wanted,
+            "{path}"
+        );
     }
 }

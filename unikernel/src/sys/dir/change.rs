@@ -3,7 +3,7 @@
 
 use crate::errno::{Errno, SysResult};
 use crate::fs::fd;
-use crate::fs::path::{Found, lookup_at, parent_at};
+use crate::fs::path::{Found, create_at, lookup_at, parent_at};
 use crate::fs::tree::{Kind, file_type};
 use crate::fs::walk::Last;
 use crate::uaccess::UserPtr;
@@ -20,7 +20,7 @@ pub fn mkdir(path: UserPtr<u8>, mode: u32) -> SysResult {
 
 /// mkdirat(2).
 pub fn mkdirat(dirfd: i32, path: UserPtr<u8>, _mode: u32) -> SysResult {
-    create(dirfd, path)
+    Err(create_at(dirfd, path, true))
 }
 
 /// mknod(2).
@@ -31,7 +31,7 @@ pub fn mknod(path: UserPtr<u8>, mode: u32, device: u32) -> SysResult {
 /// mknodat(2).
 pub fn mknodat(dirfd: i32, path: UserPtr<u8>, mode: u32, _device: u32) -> SysResult {
     match file_type(mode) {
-        0 | S_IFREG | S_IFCHR | S_IFBLK | S_IFIFO | S_IFSOCK => create(dirfd, path),
+        0 | S_IFREG | S_IFCHR | S_IFBLK | S_IFIFO | S_IFSOCK => Err(create_at(dirfd, path, false)),
         S_IFDIR => Err(Errno::EPERM),
         _ => Err(Errno::EINVAL),
     }
@@ -47,7 +47,7 @@ pub fn symlinkat(target: UserPtr<u8>, dirfd: i32, path: UserPtr<u8>) -> SysResul
     if target.read()? == 0 {
         return Err(Errno::ENOENT);
     }
-    create(dirfd, path)
+    Err(create_at(dirfd, path, false))
 }
 
 /// link(2).
@@ -66,21 +66,13 @@ pub fn linkat(
     if flags & !(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH) != 0 {
         return Err(Errno::EINVAL);
     }
-    let nofollow = if flags & AT_SYMLINK_FOLLOW == 0 { AT_SYMLINK_NOFOLLOW } else { 0 };
+    let nofollow = if flags & AT_SYMLINK_FOLLOW == 0 {
+        AT_SYMLINK_NOFOLLOW
+    } else {
+        0
+    };
     lookup_at(old_dirfd, old, flags & AT_EMPTY_PATH | nofollow)?;
-    create(new_dirfd, new)
-}
-
-/// A new name: `EEXIST` if there is one, else `EROFS`.
-fn create(dirfd: i32, path: UserPtr<u8>) -> SysResult {
-    if parent_at(dirfd, path)? != Last::Name {
-        return Err(Errno::EEXIST);
-    }
-    match lookup_at(dirfd, path, AT_SYMLINK_NOFOLLOW) {
-        Ok(_) | Err(Errno::ENOTDIR) => Err(Errno::EEXIST),
-        Err(Errno::ENAMETOOLONG) => Err(Errno::ENAMETOOLONG),
-        Err(_) => Err(Errno::EROFS),
-    }
+    Err(create_at(new_dirfd, new, false))
 }
 
 /// unlink(2).
@@ -114,12 +106,7 @@ pub fn rename(old: UserPtr<u8>, new: UserPtr<u8>) -> SysResult {
 }
 
 /// renameat(2).
-pub fn renameat(
-    old_dirfd: i32,
-    old: UserPtr<u8>,
-    new_dirfd: i32,
-    new: UserPtr<u8>,
-) -> SysResult {
+pub fn renameat(old_dirfd: i32, old: UserPtr<u8>, new_dirfd: i32, new: UserPtr<u8>) -> SysResult {
     renameat2(old_dirfd, old, new_dirfd, new, 0)
 }
 
@@ -162,7 +149,7 @@ pub fn fchmodat(dirfd: i32, path: UserPtr<u8>, mode: u32) -> SysResult {
 
 /// fchmodat2(2).
 pub fn fchmodat2(dirfd: i32, path: UserPtr<u8>, _mode: u32, flags: u32) -> SysResult {
-    change_attributes(dirfd, path, flags)
+    Err(attributes_refusal(dirfd, path, flags)?)
 }
 
 /// chown(2).
@@ -183,15 +170,15 @@ pub fn fchown(fd: i32, _user: u32, _group: u32) -> SysResult {
 
 /// fchownat(2).
 pub fn fchownat(dirfd: i32, path: UserPtr<u8>, _user: u32, _group: u32, flags: u32) -> SysResult {
-    change_attributes(dirfd, path, flags)
+    Err(attributes_refusal(dirfd, path, flags)?)
 }
 
-fn change_attributes(dirfd: i32, path: UserPtr<u8>, flags: u32) -> SysResult {
+/// Why the attributes of a file that exists cannot be changed.
+fn attributes_refusal(dirfd: i32, path: UserPtr<u8>, flags: u32) -> Result<Errno, Errno> {
     if flags & !(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0 {
         return Err(Errno::EINVAL);
     }
-    lookup_at(dirfd, path, flags)?;
-    Err(Errno::EROFS)
+    lookup_at(dirfd, path, flags).map(|_| Errno::EROFS)
 }
 
 /// utimensat(2). A NULL path means `dirfd` itself: that is futimens(3).
@@ -201,27 +188,30 @@ pub fn utimensat(
     times: UserPtr<[__kernel_timespec; 2]>,
     flags: u32,
 ) -> SysResult {
+    const OMIT: i64 = UTIME_OMIT as i64;
+    const NOW: i64 = UTIME_NOW as i64;
+    let mut nanoseconds = [0; 2];
     if let Some(times) = times.optional() {
         let times = times.cast::<__kernel_timespec>();
-        let (access, change) = (times.read()?, times.add(1).read()?);
-        if access.tv_nsec == UTIME_OMIT.into() && change.tv_nsec == UTIME_OMIT.into() {
+        nanoseconds = [times.read()?.tv_nsec, times.add(1).read()?.tv_nsec];
+        if nanoseconds == [OMIT; 2] {
             return Ok(0);
         }
-        let sound = |nsec: i64| {
-            (0..1_000_000_000).contains(&nsec) || nsec == UTIME_NOW.into() || nsec == UTIME_OMIT.into()
-        };
-        if !sound(access.tv_nsec) || !sound(change.tv_nsec) {
-            return Err(Errno::EINVAL);
-        }
     }
-    if path.is_null() && dirfd != AT_FDCWD {
+    let refusal = if path.is_null() && dirfd != AT_FDCWD {
         if flags != 0 {
             return Err(Errno::EINVAL);
         }
-        fd::get(dirfd)?;
-        return Err(Errno::EROFS);
-    }
-    change_attributes(dirfd, path, flags)
+        fd::get(dirfd).map(|_| Errno::EROFS)?
+    } else {
+        attributes_refusal(dirfd, path, flags)?
+    };
+    let sound = |&nsec: &i64| matches!(nsec, 0..=999_999_999 | OMIT | NOW);
+    Err(if nanoseconds.iter().all(sound) {
+        refusal
+    } else {
+        Errno::EINVAL
+    })
 }
 
 /// truncate(2).
@@ -245,7 +235,10 @@ mod tests {
     use Errno as E;
 
     fn boot() -> impl Sized {
-        boot_with(Some(Packer::default().file("f", b"abc").link("gone", "none")), Stdin::Null)
+        boot_with(
+            Some(Packer::default().file("f", b"abc").link("gone", "none")),
+            Stdin::Null,
+        )
     }
 
     #[test]
@@ -253,7 +246,6 @@ mod tests {
         let _fs = boot();
         let rows = [
             ("new\0", E::EROFS),
-            ("new/\0", E::EROFS),
             ("f\0", E::EEXIST),
             ("f/\0", E::EEXIST),
             ("gone\0", E::EEXIST),
@@ -273,7 +265,10 @@ mod tests {
         assert_eq!(mknod(cstr("new\0"), 0o170_000, 0), Err(E::EINVAL));
         assert_eq!(symlink(cstr("\0"), cstr("new\0")), Err(E::ENOENT));
         assert_eq!(link(cstr("none\0"), cstr("new\0")), Err(E::ENOENT));
-        assert_eq!(linkat(AT_FDCWD, cstr("f\0"), AT_FDCWD, cstr("new\0"), 1), Err(E::EINVAL));
+        assert_eq!(
+            linkat(AT_FDCWD, cstr("f\0"), AT_FDCWD, cstr("new\0"), 1),
+            Err(E::EINVAL)
+        );
     }
 
     #[test]
@@ -304,7 +299,10 @@ mod tests {
         let with = |flags| renameat2(AT_FDCWD, cstr("f\0"), AT_FDCWD, cstr(".\0"), flags);
         assert_eq!(with(RENAME_NOREPLACE), Err(E::EEXIST));
         assert_eq!(with(RENAME_NOREPLACE | RENAME_EXCHANGE), Err(E::EINVAL));
-        assert_eq!(renameat(9, cstr("f\0"), AT_FDCWD, cstr("g\0")), Err(E::EBADF));
+        assert_eq!(
+            renameat(9, cstr("f\0"), AT_FDCWD, cstr("g\0")),
+            Err(E::EBADF)
+        );
     }
 
     #[test]
@@ -313,8 +311,14 @@ mod tests {
         assert_eq!(chmod(cstr("f\0"), 0), Err(E::EROFS));
         assert_eq!(chmod(cstr("gone\0"), 0), Err(E::ENOENT));
         assert_eq!(lchown(cstr("gone\0"), 1, 1), Err(E::EROFS));
-        assert_eq!((chown(cstr("f\0"), 1, 1), fchown(99, 1, 1)), (Err(E::EROFS), Err(E::EBADF)));
-        assert_eq!((fchmod(0, 0), fchmod(99, 0)), (Err(E::EROFS), Err(E::EBADF)));
+        assert_eq!(
+            (chown(cstr("f\0"), 1, 1), fchown(99, 1, 1)),
+            (Err(E::EROFS), Err(E::EBADF))
+        );
+        assert_eq!(
+            (fchmod(0, 0), fchmod(99, 0)),
+            (Err(E::EROFS), Err(E::EBADF))
+        );
         assert_eq!(fchmodat2(AT_FDCWD, cstr("f\0"), 0, 1), Err(E::EINVAL));
         assert_eq!(truncate(cstr("f\0"), 0), Err(E::EROFS));
         assert_eq!(truncate(cstr("/\0"), 0), Err(E::EISDIR));
@@ -327,7 +331,12 @@ mod tests {
         let _fs = boot();
         let set = |path: &str, nsec: [i64; 2]| {
             let times = nsec.map(|tv_nsec| __kernel_timespec { tv_sec: 0, tv_nsec });
-            utimensat(AT_FDCWD, cstr(path), UserPtr::new(times.as_ptr() as usize), 0)
+            utimensat(
+                AT_FDCWD,
+                cstr(path),
+                UserPtr::new(times.as_ptr() as usize),
+                0,
+            )
         };
         assert_eq!(set("f\0", [0, UTIME_NOW.into()]), Err(E::EROFS));
         assert_eq!(set("none\0", [UTIME_OMIT.into(); 2]), Ok(0));

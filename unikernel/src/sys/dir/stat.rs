@@ -2,7 +2,7 @@
 
 use crate::errno::{Errno, SysResult};
 use crate::fs::fd;
-use crate::fs::path::lookup_at;
+use crate::fs::path::{lookup_at, lookup_or_null_at};
 use crate::fs::stat::{to_stat, to_statx};
 use crate::fs::tree::{Inode, file_type};
 use crate::uaccess::UserPtr;
@@ -11,8 +11,7 @@ use linux_raw_sys::general::{
     R_OK, S_IFDIR, STATX__RESERVED, W_OK, X_OK, stat as Stat, statx as Statx,
 };
 
-const STAT_FLAGS: u32 =
-    AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
+const STAT_FLAGS: u32 = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
 
 /// stat(2).
 pub fn stat(path: UserPtr<u8>, buffer: UserPtr<Stat>) -> SysResult {
@@ -36,7 +35,7 @@ pub fn newfstatat(dirfd: i32, path: UserPtr<u8>, buffer: UserPtr<Stat>, flags: u
     if flags & !STAT_FLAGS != 0 {
         return Err(Errno::EINVAL);
     }
-    let found = lookup_at(dirfd, path, flags)?;
+    let found = lookup_or_null_at(dirfd, path, flags)?;
     buffer.write(&to_stat(found.inode))?;
     Ok(0)
 }
@@ -53,7 +52,7 @@ pub fn statx(
     if mask & STATX__RESERVED != 0 || flags & !STAT_FLAGS != 0 || both_syncs {
         return Err(Errno::EINVAL);
     }
-    let found = lookup_at(dirfd, path, flags)?;
+    let found = lookup_or_null_at(dirfd, path, flags)?;
     buffer.write(&to_statx(found.inode))?;
     Ok(0)
 }
@@ -86,7 +85,11 @@ fn check_access(inode: &Inode, mode: u32) -> Result<(), Errno> {
         return Err(Errno::EROFS);
     }
     let executable = inode.mode & 0o111 != 0 || file_type(inode.mode) == S_IFDIR;
-    if mode & X_OK != 0 && !executable { Err(Errno::EACCES) } else { Ok(()) }
+    if mode & X_OK != 0 && !executable {
+        Err(Errno::EACCES)
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -140,11 +143,23 @@ mod tests {
         let fd = open(cstr("l\0"), O_PATH | O_NOFOLLOW, 0).unwrap() as i32;
         let (_room, address) = buffer();
         assert_eq!(fstat(fd, UserPtr::new(address)), Ok(0));
-        assert_eq!(UserPtr::<Stat>::new(address).read().unwrap().st_mode, 0o120_777);
+        assert_eq!(
+            UserPtr::<Stat>::new(address).read().unwrap().st_mode,
+            0o120_777
+        );
         assert_eq!(fstat(99, UserPtr::new(address)), Err(Errno::EBADF));
-        assert_eq!(fstat(fd, UserPtr::new(usize::MAX - 255)), Err(Errno::EFAULT));
-        assert_eq!(newfstatat(fd, cstr("\0"), UserPtr::new(address), AT_EMPTY_PATH), Ok(0));
-        assert_eq!(newfstatat(fd, cstr("x\0"), UserPtr::new(address), 0), Err(Errno::ENOTDIR));
+        assert_eq!(
+            fstat(fd, UserPtr::new(usize::MAX - 255)),
+            Err(Errno::EFAULT)
+        );
+        assert_eq!(
+            newfstatat(fd, cstr("\0"), UserPtr::new(address), AT_EMPTY_PATH),
+            Ok(0)
+        );
+        assert_eq!(
+            newfstatat(fd, cstr("x\0"), UserPtr::new(address), 0),
+            Err(Errno::ENOTDIR)
+        );
     }
 
     #[test]
@@ -158,8 +173,14 @@ mod tests {
         assert_eq!(go(AT_EACCESS, 0x7ff), Err(Errno::EINVAL));
         assert_eq!(go(0, STATX__RESERVED), Err(Errno::EINVAL));
         let null = UserPtr::new(0);
-        assert_eq!(statx(0, null, AT_EMPTY_PATH, 0, UserPtr::new(address)), Ok(0));
-        assert_eq!(statx(9, null, AT_EMPTY_PATH, 0, UserPtr::new(address)), Err(Errno::EBADF));
+        assert_eq!(
+            statx(0, null, AT_EMPTY_PATH, 0, UserPtr::new(address)),
+            Ok(0)
+        );
+        assert_eq!(
+            statx(9, null, AT_EMPTY_PATH, 0, UserPtr::new(address)),
+            Err(Errno::EBADF)
+        );
     }
 
     #[test]
@@ -182,7 +203,13 @@ mod tests {
             assert_eq!(access(cstr(path), mode), wanted, "{path:?} {mode}");
             assert_eq!(faccessat(AT_FDCWD, cstr(path), mode), wanted);
         }
-        assert_eq!(faccessat2(AT_FDCWD, cstr("gone\0"), 0, AT_SYMLINK_NOFOLLOW), Ok(0));
-        assert_eq!(faccessat2(AT_FDCWD, cstr("f\0"), 0, AT_NO_AUTOMOUNT), Err(Errno::EINVAL));
+        assert_eq!(
+            faccessat2(AT_FDCWD, cstr("gone\0"), 0, AT_SYMLINK_NOFOLLOW),
+            Ok(0)
+        );
+        assert_eq!(
+            faccessat2(AT_FDCWD, cstr("f\0"), 0, AT_NO_AUTOMOUNT),
+            Err(Errno::EINVAL)
+        );
     }
 }

@@ -47,7 +47,12 @@ fn list(fd: i32, size: usize) -> Vec<(String, u8, i64)> {
 #[test]
 fn directories_are_listed_whatever_the_buffer() {
     let _fs = boot();
-    let names = ["file", "sub", "link", "a-rather-long-name-to-cross-the-buffer"];
+    let names = [
+        "file",
+        "sub",
+        "link",
+        "a-rather-long-name-to-cross-the-buffer",
+    ];
     for size in [64, 100, 4096] {
         let fd = open(cstr("a\0"), 0, 0).unwrap() as i32;
         let all = list(fd, size);
@@ -110,7 +115,10 @@ fn the_working_directory_moves() {
     assert_eq!(fchdir(fd), Ok(0));
     assert_eq!(cwd(32), Ok(b"/a\0".to_vec()));
     assert_eq!(chdir(cstr("file\0")), Err(Errno::ENOTDIR));
-    assert_eq!((fchdir(0), fchdir(99)), (Err(Errno::ENOTDIR), Err(Errno::EBADF)));
+    assert_eq!(
+        (fchdir(0), fchdir(99)),
+        (Err(Errno::ENOTDIR), Err(Errno::EBADF))
+    );
     assert_eq!(getcwd(BAD, 4096), Err(Errno::EFAULT));
 }
 
@@ -122,12 +130,27 @@ fn links_are_read_not_followed() {
     assert_eq!(&bytes[..5], b"file\0");
     assert_eq!(readlink(cstr("a/link\0"), at(&mut bytes), 2), Ok(2));
     assert_eq!(readlink(cstr("/dev/stdout\0"), at(&mut bytes), 32), Ok(15));
-    assert_eq!(readlink(cstr("a/file\0"), at(&mut bytes), 32), Err(Errno::EINVAL));
-    assert_eq!(readlink(cstr("none\0"), at(&mut bytes), 0), Err(Errno::EINVAL));
-    assert_eq!(readlink(cstr("none\0"), at(&mut bytes), 1), Err(Errno::ENOENT));
+    assert_eq!(
+        readlink(cstr("a/file\0"), at(&mut bytes), 32),
+        Err(Errno::EINVAL)
+    );
+    assert_eq!(
+        readlink(cstr("none\0"), at(&mut bytes), 0),
+        Err(Errno::EINVAL)
+    );
+    assert_eq!(
+        readlink(cstr("none\0"), at(&mut bytes), 1),
+        Err(Errno::ENOENT)
+    );
     assert_eq!(readlink(cstr("a/link\0"), BAD, 32), Err(Errno::EFAULT));
     let fd = open(cstr("a/link\0"), O_PATH | O_NOFOLLOW, 0).unwrap() as i32;
     assert_eq!(readlinkat(fd, cstr("\0"), at(&mut bytes), 32), Ok(4));
-    assert_eq!(readlinkat(0, cstr("\0"), at(&mut bytes), 32), Err(Errno::ENOENT));
-    assert_eq!(readlinkat(fd, UserPtr::new(usize::MAX), at(&mut bytes), 32), Err(Errno::EFAULT));
+    assert_eq!(
+        readlinkat(0, cstr("\0"), at(&mut bytes), 32),
+        Err(Errno::ENOENT)
+    );
+    assert_eq!(
+        readlinkat(fd, UserPtr::new(usize::MAX), at(&mut bytes), 32),
+        Err(Errno::EFAULT)
+    );
 }

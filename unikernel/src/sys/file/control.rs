@@ -1,13 +1,13 @@
 //! fcntl(2) and ioctl(2).
 
 use super::open::duplicate;
+use crate::console;
 use crate::errno::{Errno, SysResult};
 use crate::fs::device::Device;
 use crate::fs::fd::{self, File, LIMIT};
 use crate::fs::tree::Kind;
 use crate::sync::SpinLock;
 use crate::uaccess::UserPtr;
-use crate::console;
 use linux_raw_sys::general::{
     F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, O_NONBLOCK, termios,
     winsize,
@@ -28,7 +28,9 @@ pub fn fcntl(fd: i32, command: u32, argument: usize) -> SysResult {
             }
             duplicate(fd, from as i32, command == F_DUPFD_CLOEXEC)
         }
-        F_GETFD => Ok(usize::from(fd::with_table(|table| table.close_on_exec(fd))?)),
+        F_GETFD => Ok(usize::from(fd::with_table(|table| {
+            table.close_on_exec(fd)
+        })?)),
         F_SETFD => {
             let cloexec = argument & FD_CLOEXEC as usize != 0;
             fd::with_table(|table| table.set_close_on_exec(fd, cloexec))?;
@@ -54,27 +56,34 @@ pub fn ioctl(fd: i32, request: u32, argument: UserPtr<u8>) -> SysResult {
         FIONBIO => {
             let on = argument.cast::<i32>().read()? != 0;
             let flags = file.flags();
-            file.set_flags(if on { flags | O_NONBLOCK } else { flags & !O_NONBLOCK });
+            file.set_flags(if on {
+                flags | O_NONBLOCK
+            } else {
+                flags & !O_NONBLOCK
+            });
         }
-        FIONREAD => argument.cast::<i32>().write(&bytes_to_read(&file)?)?,
+        FIONREAD => match bytes_to_read(&file) {
+            Some(count) => argument.cast::<i32>().write(&count)?,
+            None => return terminal(&file, request, argument),
+        },
         _ => return terminal(&file, request, argument),
     }
     Ok(0)
 }
 
-/// Bytes that a read would give at once.
-fn bytes_to_read(file: &File) -> Result<i32, Errno> {
+/// Bytes that a read would give at once, for files that can say.
+fn bytes_to_read(file: &File) -> Option<i32> {
     match file.inode().kind {
         Kind::File(bytes) => {
             let left = (bytes.len() as u64).wrapping_sub(file.position());
-            Ok(left as i32)
+            Some(left as i32)
         }
         Kind::Device(device) if device.is_console() => {
             // The console moves what has arrived into its buffer only when it is asked.
             console::read_ready();
-            Ok(console::available() as i32)
+            Some(console::available() as i32)
         }
-        _ => Err(Errno::ENOTTY),
+        _ => None,
     }
 }
 
@@ -85,7 +94,9 @@ const FRESH: termios = termios {
     c_cflag: 0o277,
     c_lflag: 0o105_073,
     c_line: 0,
-    c_cc: [3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0, 0, 0],
+    c_cc: [
+        3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0, 0, 0,
+    ],
 };
 
 /// What the application last asked for. It is handed back as it came; only what the console's line
@@ -93,12 +104,19 @@ const FRESH: termios = termios {
 static SETTINGS: SpinLock<termios> = SpinLock::new(FRESH);
 
 /// Rows, columns and the two sizes in pixels. 0 is unknown, as on every serial line of Linux.
-static WINDOW: SpinLock<winsize> =
-    SpinLock::new(winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 });
+static WINDOW: SpinLock<winsize> = SpinLock::new(winsize {
+    ws_row: 0,
+    ws_col: 0,
+    ws_xpixel: 0,
+    ws_ypixel: 0,
+});
 
 fn terminal(file: &File, request: u32, argument: UserPtr<u8>) -> SysResult {
-    if !matches!(file.inode().kind, Kind::Device(device) if Device::is_tty(device)) {
-        return Err(Errno::ENOTTY);
+    match file.inode().kind {
+        Kind::Device(device) if device.is_tty() => {}
+        // Their driver has an answer of its own for requests that it does not know.
+        Kind::Device(Device::Random | Device::Urandom) => return Err(Errno::EINVAL),
+        _ => return Err(Errno::ENOTTY),
     }
     // The locks guard one copy each; the application's memory is touched outside.
     match request {
@@ -145,7 +163,10 @@ mod tests {
         let (_fs, fd) = boot();
         assert_eq!(fcntl(fd, F_DUPFD, 10), Ok(10));
         assert_eq!(fcntl(fd, F_DUPFD_CLOEXEC, 10), Ok(11));
-        assert_eq!((fcntl(10, F_GETFD, 0), fcntl(11, F_GETFD, 0)), (Ok(0), Ok(1)));
+        assert_eq!(
+            (fcntl(10, F_GETFD, 0), fcntl(11, F_GETFD, 0)),
+            (Ok(0), Ok(1))
+        );
         assert_eq!(fcntl(fd, F_DUPFD, 1024), Err(Errno::EINVAL));
         assert_eq!(fcntl(fd, F_DUPFD, usize::MAX), Err(Errno::EINVAL));
         assert_eq!(fcntl(99, F_DUPFD, 1024), Err(Errno::EBADF));
@@ -177,7 +198,10 @@ mod tests {
         assert_eq!((ioctl(fd, FIONREAD, ptr(&mut left)), left), (Ok(0), 5));
         lseek(fd, 7, 0).unwrap();
         assert_eq!((ioctl(fd, FIONREAD, ptr(&mut left)), left), (Ok(0), -2));
-        assert_eq!(ioctl(fd, FIONREAD, UserPtr::new(usize::MAX - 3)), Err(Errno::EFAULT));
+        assert_eq!(
+            ioctl(fd, FIONREAD, UserPtr::new(usize::MAX - 3)),
+            Err(Errno::EFAULT)
+        );
         assert_eq!(ioctl(0, FIONREAD, ptr(&mut left)), Err(Errno::ENOTTY));
     }
 
@@ -190,8 +214,14 @@ mod tests {
         on = 0;
         assert_eq!(ioctl(fd, FIONBIO, ptr(&mut on)), Ok(0));
         assert!(!fd::get(fd).unwrap().is_nonblocking());
-        assert_eq!((ioctl(fd, FIOCLEX, UserPtr::new(0)), fcntl(fd, F_GETFD, 0)), (Ok(0), Ok(1)));
-        assert_eq!((ioctl(fd, FIONCLEX, UserPtr::new(0)), fcntl(fd, F_GETFD, 0)), (Ok(0), Ok(0)));
+        assert_eq!(
+            (ioctl(fd, FIOCLEX, UserPtr::new(0)), fcntl(fd, F_GETFD, 0)),
+            (Ok(0), Ok(1))
+        );
+        assert_eq!(
+            (ioctl(fd, FIONCLEX, UserPtr::new(0)), fcntl(fd, F_GETFD, 0)),
+            (Ok(0), Ok(0))
+        );
         assert_eq!(ioctl(99, FIOCLEX, UserPtr::new(0)), Err(Errno::EBADF));
     }
 
@@ -204,7 +234,11 @@ mod tests {
             assert_eq!(ioctl(0, request, ptr(&mut settings)), Err(Errno::ENOTTY));
         }
         settings.c_lflag = 0;
-        let wanted = if Device::Stream(1).is_tty() { Ok(0) } else { Err(Errno::ENOTTY) };
+        let wanted = if Device::Stream(1).is_tty() {
+            Ok(0)
+        } else {
+            Err(Errno::ENOTTY)
+        };
         assert_eq!(ioctl(1, TCSETS, ptr(&mut settings)), wanted);
         settings.c_lflag = 1;
         assert_eq!(ioctl(1, TCGETS, ptr(&mut settings)), wanted);

@@ -6,12 +6,13 @@ use crate::fs::file::Description;
 use crate::fs::path::{Found, PathBuf, start};
 use crate::fs::tree;
 use crate::fs::tree::Kind;
-use crate::fs::walk::{Goal, Last, walk, walk_parent};
+use crate::fs::walk::{Goal, walk};
 use crate::uaccess::UserPtr;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use linux_raw_sys::general::{
-    __O_TMPFILE, AT_FDCWD, O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOFOLLOW, O_PATH, O_RDONLY, O_TRUNC, O_WRONLY,
+    __O_TMPFILE, AT_FDCWD, O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL,
+    O_LARGEFILE, O_NOFOLLOW, O_PATH, O_RDONLY, O_TRUNC, O_WRONLY,
 };
 
 /// From `linux/close_range.h`.
@@ -37,7 +38,11 @@ pub fn openat(dirfd: i32, path: UserPtr<u8>, flags: u32, _mode: u32) -> SysResul
     let flags = effective_flags(flags)?;
     let found = find(dirfd, path, flags)?;
     check(&found, flags)?;
-    let file = Arc::new(Description::new(found.entry, found.inode, flags & !O_CLOEXEC));
+    let file = Arc::new(Description::new(
+        found.entry,
+        found.inode,
+        flags & !O_CLOEXEC,
+    ));
     fd::with_table(|table| table.insert(file, 0, flags & O_CLOEXEC != 0))
 }
 
@@ -68,12 +73,13 @@ fn find(dirfd: i32, path: UserPtr<u8>, flags: u32) -> Result<Found, Errno> {
     fd::with_table(|table| table.check_room())?;
     let start = start(dirfd, path)?;
     let create = flags & O_CREAT != 0;
-    if create && path.ends_with(b"/") && walk_parent(tree(), start, path)? == Last::Name {
-        return Err(Errno::EISDIR);
-    }
     let exclusive = create && flags & O_EXCL != 0;
-    let goal =
-        if exclusive || flags & O_NOFOLLOW != 0 { Goal::NoFollow } else { Goal::Follow };
+    let goal = match (create, exclusive || flags & O_NOFOLLOW != 0) {
+        (false, false) => Goal::Follow,
+        (false, true) => Goal::NoFollow,
+        (true, false) => Goal::Create,
+        (true, true) => Goal::CreateNew,
+    };
     match walk(tree(), start, path, goal)?.target {
         Some(_) if exclusive => Err(Errno::EEXIST),
         Some(target) => Found::target(target),
@@ -102,7 +108,10 @@ fn check(found: &Found, flags: u32) -> Result<(), Errno> {
         Kind::Symlink(_) | Kind::Descriptor(_) => Err(Errno::ELOOP),
         Kind::Dir(_) if changes => Err(Errno::EISDIR),
         Kind::File(_) if changes => Err(Errno::EROFS),
-        Kind::Device(device) => device.open().and_then(|()| check_direct(flags)),
+        Kind::Device(device) => {
+            device.open(flags & O_ACCMODE)?;
+            check_direct(flags)
+        }
         Kind::Dir(_) => check_direct(flags),
         Kind::File(_) => Ok(()),
     }
@@ -110,7 +119,11 @@ fn check(found: &Found, flags: u32) -> Result<(), Errno> {
 
 /// Only regular files can bypass a cache that there is not.
 fn check_direct(flags: u32) -> Result<(), Errno> {
-    if flags & O_DIRECT != 0 { Err(Errno::EINVAL) } else { Ok(()) }
+    if flags & O_DIRECT != 0 {
+        Err(Errno::EINVAL)
+    } else {
+        Ok(())
+    }
 }
 
 /// close(2).
@@ -186,16 +199,28 @@ mod tests {
     use linux_raw_sys::general::{O_NONBLOCK, O_RDWR, O_TMPFILE};
 
     fn boot() -> impl Sized {
-        let packer = Packer::default().file("f", b"abc").dir("d").link("l", "f").link("gone", "x");
+        let packer = Packer::default()
+            .file("f", b"abc")
+            .dir("d")
+            .link("l", "f")
+            .link("gone", "x");
         boot_with(Some(packer), Stdin::Null)
     }
 
     fn refused(rows: &[(&str, u32, Errno)]) {
         let _fs = boot();
         for &(path, flags, errno) in rows {
-            assert_eq!(open(cstr(path), flags, 0o644), Err(errno), "{path:?} {flags:#o}");
+            assert_eq!(
+                open(cstr(path), flags, 0o644),
+                Err(errno),
+                "{path:?} {flags:#o}"
+            );
         }
-        assert_eq!(open(cstr("f\0"), O_RDONLY, 0), Ok(3), "a refusal leaves no descriptor behind");
+        assert_eq!(
+            open(cstr("f\0"), O_RDONLY, 0),
+            Ok(3),
+            "a refusal leaves no descriptor behind"
+        );
     }
 
     #[test]
@@ -251,7 +276,13 @@ mod tests {
     #[test]
     fn devices_open_for_writing() {
         let _fs = boot();
-        for flags in [O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE, O_TRUNC | O_CREAT | O_RDWR] {
+        for flags in [
+            O_RDONLY,
+            O_WRONLY,
+            O_RDWR,
+            O_ACCMODE,
+            O_TRUNC | O_CREAT | O_RDWR,
+        ] {
             assert!(open(cstr("/dev/null\0"), flags, 0).is_ok());
         }
         assert_eq!(open(cstr("/dev/null\0"), O_DIRECT, 0), Err(Errno::EINVAL));
@@ -283,9 +314,18 @@ mod tests {
         assert_eq!(dup2(fd, 9), Ok(9));
         fd::get(9).unwrap().set_position(2);
         assert_eq!(fd::get(fd).unwrap().position(), 2);
-        assert_eq!((dup2(fd, fd), dup2(99, 99)), (Ok(fd as usize), Err(Errno::EBADF)));
-        assert_eq!((dup2(fd, 1024), dup2(fd, -1)), (Err(Errno::EBADF), Err(Errno::EBADF)));
-        assert_eq!((dup3(fd, fd, 0), dup3(fd, 9, 1)), (Err(Errno::EINVAL), Err(Errno::EINVAL)));
+        assert_eq!(
+            (dup2(fd, fd), dup2(99, 99)),
+            (Ok(fd as usize), Err(Errno::EBADF))
+        );
+        assert_eq!(
+            (dup2(fd, 1024), dup2(fd, -1)),
+            (Err(Errno::EBADF), Err(Errno::EBADF))
+        );
+        assert_eq!(
+            (dup3(fd, fd, 0), dup3(fd, 9, 1)),
+            (Err(Errno::EINVAL), Err(Errno::EINVAL))
+        );
         assert_eq!(dup3(fd, 9, O_CLOEXEC), Ok(9));
         assert_eq!(fd::with_table(|table| table.close_on_exec(9)), Ok(true));
     }
@@ -301,7 +341,10 @@ mod tests {
         assert_eq!(close_range(6, u32::MAX, CLOSE_RANGE_CLOEXEC), Ok(0));
         assert_eq!(fd::with_table(|table| table.close_on_exec(1023)), Ok(true));
         assert_eq!(close_range(6, u32::MAX, 0), Ok(0));
-        assert_eq!((close(5), close(6), close(1023)), (Ok(0), Err(Errno::EBADF), Err(Errno::EBADF)));
+        assert_eq!(
+            (close(5), close(6), close(1023)),
+            (Ok(0), Err(Errno::EBADF), Err(Errno::EBADF))
+        );
         assert_eq!(close_range(5000, 6000, 0), Ok(0));
     }
 

@@ -6,7 +6,10 @@ use crate::fs::testing::{Packer, boot_with, cstr};
 use linux_raw_sys::general::{O_PATH, O_RDWR, O_WRONLY};
 
 fn boot() -> impl Sized {
-    boot_with(Some(Packer::default().file("f", b"hello world").dir("d")), Stdin::Null)
+    boot_with(
+        Some(Packer::default().file("f", b"hello world").dir("d")),
+        Stdin::Null,
+    )
 }
 
 fn opened(path: &str, flags: u32) -> i32 {
@@ -30,7 +33,10 @@ fn files_are_read_to_the_end() {
     assert_eq!(&bytes[..11], b"hello world");
     assert_eq!(pread64(fd, at(&mut bytes), 3, 6), Ok(3));
     assert_eq!(&bytes[..3], b"wor");
-    assert_eq!((lseek(fd, -5, 2), read(fd, at(&mut bytes), 9)), (Ok(6), Ok(5)));
+    assert_eq!(
+        (lseek(fd, -5, 2), read(fd, at(&mut bytes), 9)),
+        (Ok(6), Ok(5))
+    );
 }
 
 #[test]
@@ -40,7 +46,10 @@ fn reads_are_refused_in_the_order_of_linux() {
     assert_eq!(read(99, BAD, 4), Err(Errno::EBADF));
     assert_eq!(read(-1, BAD, 4), Err(Errno::EBADF));
     assert_eq!(read(file, BAD, 4), Err(Errno::EFAULT));
-    assert_eq!(read(file, UserPtr::new(4096), usize::MAX), Err(Errno::EFAULT));
+    assert_eq!(
+        read(file, UserPtr::new(4096), usize::MAX),
+        Err(Errno::EFAULT)
+    );
     assert_eq!(read(dir, UserPtr::new(4096), 4), Err(Errno::EISDIR));
     assert_eq!(read(dir, BAD, 4), Err(Errno::EFAULT));
     let path_only = opened("f\0", O_PATH);
@@ -51,6 +60,12 @@ fn reads_are_refused_in_the_order_of_linux() {
     assert_eq!(pread64(99, BAD, 4, 0), Err(Errno::EBADF));
     assert_eq!(pread64(1, BAD, 4, 0), Err(Errno::ESPIPE));
     assert_eq!(pread64(dir, UserPtr::new(4096), 4, 0), Err(Errno::EISDIR));
+    assert_eq!(
+        pread64(dir, UserPtr::new(4096), 4, i64::MAX),
+        Err(Errno::EINVAL)
+    );
+    lseek(file, i64::MAX, 0).unwrap();
+    assert_eq!(read(file, UserPtr::new(4096), 1), Err(Errno::EINVAL));
 }
 
 #[test]
@@ -87,8 +102,13 @@ fn nothing_needs_to_be_flushed_or_cut() {
     let _fs = boot();
     let (file, dir) = (opened("f\0", 0), opened("d\0", 0));
     assert_eq!((fsync(file), fdatasync(dir)), (Ok(0), Ok(0)));
-    assert_eq!((fsync(0), fsync(1), fsync(99)), (Err(Errno::EINVAL), Err(Errno::EINVAL), Err(Errno::EBADF)));
-    assert_eq!((ftruncate(file, 0), ftruncate(99, 0)), (Err(Errno::EINVAL), Err(Errno::EBADF)));
+    assert_eq!(
+        (fsync(0), fsync(1), fsync(99)),
+        (Err(Errno::EINVAL), Err(Errno::EINVAL), Err(Errno::EBADF))
+    );
+    assert_eq!(
+        (ftruncate(file, 0), ftruncate(99, 0)),
+        (Err(Errno::EINVAL), Err(Errno::EBADF))
+    );
     assert_eq!(ftruncate(99, -1), Err(Errno::EINVAL));
-    assert_eq!(fallocate(file, 0, 0, 1), Err(Errno::EBADF));
 }

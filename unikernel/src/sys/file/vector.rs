@@ -1,6 +1,6 @@
 //! readv(2), writev(2) and their positioned forms.
 
-use super::{MAX_TRANSFER, check_seekable, position};
+use super::{MAX_TRANSFER, check_end, check_seekable, position};
 use crate::errno::{Errno, SysResult};
 use crate::fs::fd;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
@@ -10,31 +10,38 @@ use linux_raw_sys::general::{UIO_MAXIOV, iovec};
 /// are copied at a time, and every element is checked again when it is used.
 const WINDOW: usize = 16;
 
-/// readv(2).
-pub fn readv(fd: i32, vector: UserPtr<iovec>, count: usize) -> SysResult {
+/// readv(2). Linux takes the low half of `count`, as in all four calls.
+pub fn readv(fd: i32, vector: UserPtr<iovec>, count: u32) -> SysResult {
     read_parts(fd, vector, count, None)
 }
 
 /// writev(2).
-pub fn writev(fd: i32, vector: UserPtr<iovec>, count: usize) -> SysResult {
-    let file = fd::get(fd)?;
-    file.check_writable()?;
-    file.write(Parts::check(vector, count)?)
+pub fn writev(fd: i32, vector: UserPtr<iovec>, count: u32) -> SysResult {
+    write_parts(fd, vector, count, None)
 }
 
 /// preadv(2). The kernel's fifth argument, the upper half of the offset, is unused on x86_64.
-pub fn preadv(fd: i32, vector: UserPtr<iovec>, count: usize, offset: i64) -> SysResult {
+pub fn preadv(fd: i32, vector: UserPtr<iovec>, count: u32, offset: i64) -> SysResult {
     read_parts(fd, vector, count, Some(position(offset)?))
 }
 
 /// pwritev(2). Only devices can be written, and they have no use for the offset.
-pub fn pwritev(fd: i32, vector: UserPtr<iovec>, count: usize, offset: i64) -> SysResult {
-    position(offset)?;
-    check_seekable(&*fd::get(fd)?)?;
-    writev(fd, vector, count)
+pub fn pwritev(fd: i32, vector: UserPtr<iovec>, count: u32, offset: i64) -> SysResult {
+    write_parts(fd, vector, count, Some(position(offset)?))
 }
 
-fn read_parts(fd: i32, vector: UserPtr<iovec>, count: usize, at: Option<u64>) -> SysResult {
+fn write_parts(fd: i32, vector: UserPtr<iovec>, count: u32, at: Option<u64>) -> SysResult {
+    let file = fd::get(fd)?;
+    if at.is_some() {
+        check_seekable(&file)?;
+    }
+    file.check_writable()?;
+    let parts = Parts::check(vector, count)?;
+    check_end(at, parts.left)?;
+    file.write(parts)
+}
+
+fn read_parts(fd: i32, vector: UserPtr<iovec>, count: u32, at: Option<u64>) -> SysResult {
     let file = fd::get(fd)?;
     if at.is_some() {
         check_seekable(&file)?;
@@ -45,6 +52,7 @@ fn read_parts(fd: i32, vector: UserPtr<iovec>, count: usize, at: Option<u64>) ->
         return Ok(0);
     }
     let total = parts.left;
+    check_end(at, total)?;
     file.read(parts, total, at)
 }
 
@@ -62,12 +70,18 @@ struct Parts {
 impl Parts {
     /// Checks the whole array, as Linux does before it transfers anything. Errors: `EINVAL` (more
     /// than 1024 elements, a negative length), `EFAULT` (the array or a buffer).
-    fn check(vector: UserPtr<iovec>, count: usize) -> Result<Self, Errno> {
-        if count > UIO_MAXIOV as usize {
+    fn check(vector: UserPtr<iovec>, count: u32) -> Result<Self, Errno> {
+        if count > UIO_MAXIOV {
             return Err(Errno::EINVAL);
         }
-        let mut parts =
-            Self { vector, count, next: 0, left: 0, window: [(0, 0); WINDOW] };
+        let count = count as usize;
+        let mut parts = Self {
+            vector,
+            count,
+            next: 0,
+            left: 0,
+            window: [(0, 0); WINDOW],
+        };
         let mut reachable = true;
         let mut total: usize = 0;
         for index in 0..count {
@@ -75,7 +89,15 @@ impl Parts {
             if len > isize::MAX as usize {
                 return Err(Errno::EINVAL);
             }
-            reachable &= access_ok(base, len);
+            // Linux cuts the only buffer before it checks it, and several only afterwards.
+            reachable &= access_ok(
+                base,
+                if count == 1 {
+                    len.min(MAX_TRANSFER)
+                } else {
+                    len
+                },
+            );
             total = total.saturating_add(len);
         }
         if !reachable {
@@ -114,8 +136,11 @@ impl Iterator for Parts {
         }
         // The first window is filled by `check`; an array that is gone by now ends the transfer.
         let index = self.next;
-        let element =
-            if index < WINDOW { Ok(self.window[index]) } else { self.element(index) };
+        let element = if index < WINDOW {
+            Ok(self.window[index])
+        } else {
+            self.element(index)
+        };
         let (base, len) = element.ok()?;
         let part = UserSlice::new(base, len.min(self.left));
         self.next += 1;
@@ -138,7 +163,10 @@ mod tests {
     }
 
     fn vector(parts: &[(usize, usize)]) -> Vec<iovec> {
-        let part = |&(base, len): &(usize, usize)| iovec { iov_base: base as *mut _, iov_len: len as _ };
+        let part = |&(base, len): &(usize, usize)| iovec {
+            iov_base: base as *mut _,
+            iov_len: len as _,
+        };
         parts.iter().map(part).collect()
     }
 
@@ -169,16 +197,25 @@ mod tests {
         let rows = [
             (vec![good, (good.0, usize::MAX)], Err(Errno::EINVAL)),
             (vec![good, (usize::MAX - 9, 4)], Err(Errno::EFAULT)),
-            (vec![(usize::MAX - 9, 4), (good.0, usize::MAX)], Err(Errno::EINVAL)),
+            (
+                vec![(usize::MAX - 9, 4), (good.0, usize::MAX)],
+                Err(Errno::EINVAL),
+            ),
             (vec![(good.0, 0)], Ok(0)),
             (vec![], Ok(0)),
         ];
         for (elements, wanted) in rows {
-            assert_eq!(readv(fd, at(&vector(&elements)), elements.len()), wanted);
+            assert_eq!(
+                readv(fd, at(&vector(&elements)), elements.len() as u32),
+                wanted
+            );
         }
         assert_eq!((bytes, lseek(fd, 0, 1)), ([0; 4], Ok(0)));
         assert_eq!(readv(fd, UserPtr::new(0), 1025), Err(Errno::EINVAL));
-        assert_eq!(readv(fd, UserPtr::new(usize::MAX - 15), 1), Err(Errno::EFAULT));
+        assert_eq!(
+            readv(fd, UserPtr::new(usize::MAX - 15), 1),
+            Err(Errno::EFAULT)
+        );
         assert_eq!(readv(99, UserPtr::new(0), 1025), Err(Errno::EBADF));
         assert_eq!(preadv(99, UserPtr::new(0), 1025, -1), Err(Errno::EINVAL));
         assert_eq!(writev(fd, UserPtr::new(0), 1025), Err(Errno::EBADF));

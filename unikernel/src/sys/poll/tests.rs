@@ -11,7 +11,13 @@ fn boot() -> impl Sized {
 }
 
 fn set(rows: &[(i32, u32)]) -> Vec<pollfd> {
-    rows.iter().map(|&(fd, events)| pollfd { fd, events: events as i16, revents: -1 }).collect()
+    rows.iter()
+        .map(|&(fd, events)| pollfd {
+            fd,
+            events: events as i16,
+            revents: -1,
+        })
+        .collect()
 }
 
 fn at<T>(items: &mut [T]) -> UserPtr<T> {
@@ -29,7 +35,12 @@ fn files_and_devices_are_always_ready() {
     let _fs = boot();
     let file = open(cstr("f\0"), 0, 0).unwrap() as i32;
     let null = open(cstr("/dev/null\0"), O_RDWR, 0).unwrap() as i32;
-    let mut fds = set(&[(file, POLLIN), (null, POLLIN | POLLOUT), (file, 0), (null, POLLPRI)]);
+    let mut fds = set(&[
+        (file, POLLIN),
+        (null, POLLIN | POLLOUT),
+        (file, 0),
+        (null, POLLPRI),
+    ]);
     assert_eq!(poll(at(&mut fds), 4, -1), Ok(2));
     assert_eq!(revents(&fds), [POLLIN, POLLIN | POLLOUT, 0, 0]);
 }
@@ -38,7 +49,12 @@ fn files_and_devices_are_always_ready() {
 fn bad_descriptors_are_reported_and_negative_ones_ignored() {
     let _fs = boot();
     let path_only = open(cstr("f\0"), O_PATH, 0).unwrap() as i32;
-    let mut fds = set(&[(99, 0), (-1, POLLIN), (path_only, POLLIN), (i32::MIN, POLLOUT)]);
+    let mut fds = set(&[
+        (99, 0),
+        (-1, POLLIN),
+        (path_only, POLLIN),
+        (i32::MIN, POLLOUT),
+    ]);
     assert_eq!(poll(at(&mut fds), 4, -1), Ok(2));
     assert_eq!(revents(&fds), [POLLNVAL, 0, POLLNVAL, 0]);
 }
@@ -63,7 +79,10 @@ fn arrays_are_checked() {
 fn ppoll_checks_time_and_mask() {
     let _fs = boot();
     let go = |sec, nsec, mask: usize, size| {
-        let mut time = [__kernel_timespec { tv_sec: sec, tv_nsec: nsec }];
+        let mut time = [__kernel_timespec {
+            tv_sec: sec,
+            tv_nsec: nsec,
+        }];
         ppoll(UserPtr::new(0), 0, at(&mut time), UserPtr::new(mask), size)
     };
     assert_eq!(go(0, 0, 0, 0), Ok(0));
@@ -72,7 +91,10 @@ fn ppoll_checks_time_and_mask() {
     assert_eq!(go(0, 0, 4096, 4), Err(Errno::EINVAL));
     assert_eq!(go(0, 0, usize::MAX - 7, 8), Err(Errno::EFAULT));
     let bad = UserPtr::new(usize::MAX - 15);
-    assert_eq!(ppoll(UserPtr::new(0), 0, bad, UserPtr::new(0), 0), Err(Errno::EFAULT));
+    assert_eq!(
+        ppoll(UserPtr::new(0), 0, bad, UserPtr::new(0), 0),
+        Err(Errno::EFAULT)
+    );
 }
 
 #[test]
@@ -86,7 +108,10 @@ fn select_counts_members_of_every_set() {
     assert_eq!((read, write, except), ([0b1001], [0b1000], [0]));
     let mut closed = [1_u64 << 40];
     sets[0] = at(&mut closed).cast();
-    assert_eq!(select(41, sets[0], NULL, NULL, UserPtr::new(0)), Err(Errno::EBADF));
+    assert_eq!(
+        select(41, sets[0], NULL, NULL, UserPtr::new(0)),
+        Err(Errno::EBADF)
+    );
     let mut now = [0_u64; 2];
     assert_eq!(select(40, sets[0], NULL, NULL, at(&mut now).cast()), Ok(0));
     assert_eq!(closed, [0]);
@@ -96,15 +121,33 @@ fn select_counts_members_of_every_set() {
 fn select_checks_its_arguments() {
     let _fs = boot();
     let bad = UserPtr::new(usize::MAX - 127);
-    assert_eq!(select(-1, NULL, NULL, NULL, UserPtr::new(0)), Err(Errno::EINVAL));
-    assert_eq!(select(1, bad, NULL, NULL, UserPtr::new(0)), Err(Errno::EFAULT));
-    let mut time = [__kernel_old_timeval { tv_sec: 0, tv_usec: -1 }];
-    assert_eq!(select(0, NULL, NULL, NULL, at(&mut time)), Err(Errno::EINVAL));
-    let mut zero = [__kernel_timespec { tv_sec: 0, tv_nsec: 0 }];
+    assert_eq!(
+        select(-1, NULL, NULL, NULL, UserPtr::new(0)),
+        Err(Errno::EINVAL)
+    );
+    assert_eq!(
+        select(1, bad, NULL, NULL, UserPtr::new(0)),
+        Err(Errno::EFAULT)
+    );
+    let mut time = [__kernel_old_timeval {
+        tv_sec: 0,
+        tv_usec: -1,
+    }];
+    assert_eq!(
+        select(0, NULL, NULL, NULL, at(&mut time)),
+        Err(Errno::EINVAL)
+    );
+    let mut zero = [__kernel_timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    }];
     let mut mask = [[4096_u64, 4]];
     let go = pselect6(0, NULL, NULL, NULL, at(&mut zero), at(&mut mask));
     assert_eq!(go, Err(Errno::EINVAL));
-    assert_eq!(pselect6(0, NULL, NULL, NULL, at(&mut zero), UserPtr::new(0)), Ok(0));
+    assert_eq!(
+        pselect6(0, NULL, NULL, NULL, at(&mut zero), UserPtr::new(0)),
+        Ok(0)
+    );
 }
 
 #[test]
