@@ -2,13 +2,9 @@
 
 use crate::failure;
 use anyhow::{Context, Result};
-use object::elf::{
-    EM_X86_64, ET_DYN, ET_EXEC, NoteType, PF_X, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE,
-    ProgramHeader64,
-};
+use object::elf::{EM_X86_64, ET_DYN, ET_EXEC, NoteType, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE};
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
-use object::{Endianness, Object, ObjectSymbol};
-use std::ops::Range;
+use object::{Endianness, Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 use std::path::Path;
 
 /// Owner and type of the note that tells where a virtual machine enters.
@@ -30,22 +26,43 @@ pub fn main_address(path: &Path) -> Result<Option<u64>> {
     inspect(path, find)
 }
 
-/// The addresses that hold code.
-pub fn code_ranges(path: &Path) -> Result<Vec<Range<u64>>> {
+/// A name in the code of an ELF.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeSymbol {
+    /// Where it starts.
+    pub address: u64,
+    /// How many bytes it covers; 0 for a label of assembly code.
+    pub size: u64,
+    /// Its name, as the linker knows it.
+    pub name: String,
+}
+
+/// The functions and labels in the code of an ELF, by address; of several names for one address
+/// the one that covers more comes last.
+pub fn code_symbols(path: &Path) -> Result<Vec<CodeSymbol>> {
     let data = std::fs::read(path)?;
     let file = ElfFile64::<Endianness>::parse(&*data)?;
-    let endian = file.endian();
-    let code = |p: &&ProgramHeader64<Endianness>| {
-        p.p_type(endian) == PT_LOAD && p.p_flags(endian).contains(PF_X)
+    let is_code = |index| {
+        file.section_by_index(index)
+            .is_ok_and(|section| section.kind() == SectionKind::Text)
     };
-    let range =
-        |p: &ProgramHeader64<Endianness>| p.p_vaddr(endian)..p.p_vaddr(endian) + p.p_memsz(endian);
-    Ok(file
-        .elf_program_headers()
-        .iter()
-        .filter(code)
-        .map(range)
-        .collect())
+    let mut symbols: Vec<CodeSymbol> = Vec::new();
+    for symbol in file.symbols() {
+        let kind = matches!(
+            symbol.kind(),
+            SymbolKind::Text | SymbolKind::Unknown | SymbolKind::Label
+        );
+        let name = symbol.name().unwrap_or_default().to_owned();
+        if kind && !name.is_empty() && symbol.section_index().is_some_and(is_code) {
+            symbols.push(CodeSymbol {
+                address: symbol.address(),
+                size: symbol.size(),
+                name,
+            });
+        }
+    }
+    symbols.sort_by_key(|symbol| (symbol.address, symbol.size));
+    Ok(symbols)
 }
 
 fn inspect<T>(path: &Path, then: impl FnOnce(&ElfFile64) -> T) -> Result<T> {

@@ -54,6 +54,19 @@ pub fn tie_to_parent(command: &mut Command, keep: &[RawFd]) {
     }
 }
 
+/// Waits until a read of `stream` would not block: there are bytes, or its end.
+pub fn wait_readable(stream: &impl AsFd) {
+    let fd = stream.as_fd().as_raw_fd();
+    let mut entry = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: poll(2) is given one valid entry and its count; the descriptor is borrowed and
+    // therefore open.
+    unsafe { libc::poll(&mut entry, 1, -1) };
+}
+
 /// A terminal in raw input mode; dropping it restores what was there before.
 ///
 /// Output processing stays on, so that a newline still returns the carriage.

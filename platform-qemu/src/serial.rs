@@ -9,7 +9,6 @@ pub const BASE: u16 = 0x3f8;
 /// Line status: bit 0 data ready, bit 5 transmitter empty.
 pub const STATUS: u16 = BASE + 5;
 const INTERRUPT_ENABLE: u16 = BASE + 1;
-const FIFO_CONTROL: u16 = BASE + 2;
 const MODEM_CONTROL: u16 = BASE + 4;
 const DATA_READY: u8 = 1;
 
@@ -52,10 +51,9 @@ pub fn read(buffer: &mut [u8]) -> usize {
 
 /// Opens or closes the receive interrupt (IRQ 4 at the PIC is the caller's).
 pub fn interrupt(on: bool) {
-    // SAFETY: the UART touches no memory. FIFOs on with a trigger of one byte, so that a single
-    // key interrupts; OUT2 gates the interrupt line on a PC.
+    // SAFETY: the UART touches no memory. The FIFOs stay off: turning them on would drop a byte
+    // that has come already. OUT2 gates the interrupt line on a PC.
     unsafe {
-        outb(FIFO_CONTROL, 0x01);
         outb(MODEM_CONTROL, 0x0b);
         outb(INTERRUPT_ENABLE, u8::from(on));
     }

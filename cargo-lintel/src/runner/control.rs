@@ -33,8 +33,9 @@ pub enum Event {
         unsafe_sites: u64,
         /// `syscall` instructions executed at least once.
         executed_sites: u64,
-        /// System calls made through rewritten instructions.
-        lowered_calls: u64,
+        /// System calls made through rewritten instructions, if they were counted.
+        #[serde(default)]
+        lowered_calls: Option<u64>,
         /// System calls made through traps.
         trapped_calls: u64,
     },
@@ -128,10 +129,14 @@ pub fn describe(event: &Event) -> Option<String> {
             lowered_calls,
             trapped_calls,
             ..
-        } => format!(
-            "lowered {lowered_sites} of {executed_sites} executed sites ({unsafe_sites} unsafe), \
-             {lowered_calls} lowered calls, {trapped_calls} trapped"
-        ),
+        } => {
+            let lowered = lowered_calls.map(|calls| format!("{calls} lowered calls, "));
+            format!(
+                "lowered {lowered_sites} of {executed_sites} executed sites ({unsafe_sites} \
+                 unsafe), {}{trapped_calls} trapped",
+                lowered.unwrap_or_default()
+            )
+        }
         Event::Enosys { nr, name, count } => {
             format!("system call {nr} ({name}) is not implemented: called {count} times")
         }

@@ -15,6 +15,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -76,9 +77,10 @@ pub fn run(
     let signals = watch_signals(sender.clone())?;
     let complaints = collect(child.stderr.take());
     carry_output(&mut child, output, sender.clone())?;
-    carry_errors(errors, output, sender.clone());
+    let errors = Arc::new(Errors::new(errors, output).context("cannot set up a socket")?);
+    carry_errors(Arc::clone(&errors), sender.clone());
     let raw = carry_input(child.stdin.take(), input, sender.clone());
-    read_control(control, sender);
+    read_control(control, errors, sender);
     let mut session = Supervisor::new(child, timeout);
     session.supervise(&receiver, see);
     signals.close();
@@ -138,14 +140,49 @@ fn carry_output(child: &mut Child, output: Output, sender: Sender<Message>) -> R
     Ok(())
 }
 
-fn carry_errors(mut errors: UnixStream, output: Output, sender: Sender<Message>) {
+/// The program's standard error on its way to ours.
+struct Errors {
+    /// In non-blocking mode. Locked while bytes are on their way.
+    from: Mutex<UnixStream>,
+    /// The same for waiting, without the lock.
+    signal: UnixStream,
+    output: Output,
+}
+
+impl Errors {
+    fn new(from: UnixStream, output: Output) -> io::Result<Self> {
+        from.set_nonblocking(true)?;
+        Ok(Self {
+            signal: from.try_clone()?,
+            from: Mutex::new(from),
+            output,
+        })
+    }
+
+    /// Passes on what has arrived; false at the end.
+    fn drain(&self) -> bool {
+        let mut from = self.from.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return false,
+                // If our standard error is closed the guest must still not wait for it.
+                Ok(count) if self.output == Output::Inherit => {
+                    _ = io::stderr().write_all(&buffer[..count]);
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+            }
+        }
+    }
+}
+
+fn carry_errors(errors: Arc<Errors>, sender: Sender<Message>) {
     std::thread::spawn(move || {
-        let _ = match output {
-            Output::Inherit => io::copy(&mut errors, &mut io::stderr()),
-            Output::Discard => Ok(0),
-        };
-        // If our standard error is closed, or unwanted, the guest must still not wait for it.
-        let _ = io::copy(&mut errors, &mut io::sink());
+        while errors.drain() {
+            sys::wait_readable(&errors.signal);
+        }
         let _ = sender.send(Message::ErrorsClosed);
     });
 }
@@ -173,7 +210,9 @@ fn carry_input(
     raw
 }
 
-fn read_control(control: UnixStream, sender: Sender<Message>) {
+/// Reads the control channel. Before a line is passed on, what the program wrote to its standard
+/// error earlier is printed, so that the kernel's words do not land in the middle of the program's.
+fn read_control(control: UnixStream, errors: Arc<Errors>, sender: Sender<Message>) {
     std::thread::spawn(move || {
         let mut control = BufReader::new(control);
         let mut line = Vec::new();
@@ -181,8 +220,10 @@ fn read_control(control: UnixStream, sender: Sender<Message>) {
             .read_until(b'\n', &mut line)
             .is_ok_and(|count| count > 0)
         {
+            let arrival = Instant::now();
             let text = line.strip_suffix(b"\n").unwrap_or(&line);
-            let _ = sender.send(Message::Line(control::parse(text), Instant::now()));
+            errors.drain();
+            let _ = sender.send(Message::Line(control::parse(text), arrival));
             line.clear();
         }
         let _ = sender.send(Message::ControlClosed);

@@ -1,14 +1,13 @@
 //! Names for the code addresses in a crash report.
 
-use crate::elf;
+use crate::elf::{self, CodeSymbol};
 use std::fmt::Write;
-use std::ops::Range;
 use std::path::Path;
 
 /// The symbols and line table of one ELF.
 pub struct Symbols {
     loader: addr2line::Loader,
-    code: Vec<Range<u64>>,
+    names: Vec<CodeSymbol>,
 }
 
 /// A code address found in a line of text.
@@ -24,10 +23,10 @@ struct Found {
 impl Symbols {
     /// Reads the symbols of `elf`; nothing if it has none that can be read.
     pub fn load(elf: &Path) -> Option<Self> {
-        let code = elf::code_ranges(elf).ok()?;
+        let names = elf::code_symbols(elf).ok()?;
         addr2line::Loader::new(elf)
             .ok()
-            .map(|loader| Self { loader, code })
+            .map(|loader| Self { loader, names })
     }
 
     /// The line with a name after its code address; lines of inlined callers follow.
@@ -52,10 +51,13 @@ impl Symbols {
 
     /// `function+0xoffset` of the symbol that holds `probe`.
     fn symbol(&self, address: u64, probe: u64) -> Option<String> {
-        self.code.iter().find(|range| range.contains(&probe))?;
-        let symbol = self.loader.find_symbol_info(probe)?;
-        let name = rustc_demangle::demangle(symbol.name());
-        Some(format!("{name:#}+{:#x}", address - symbol.address()))
+        let end = self.names.partition_point(|symbol| symbol.address <= probe);
+        let symbol = self.names[..end].last()?;
+        if symbol.size > 0 && probe - symbol.address >= symbol.size {
+            return None;
+        }
+        let name = rustc_demangle::demangle(&symbol.name);
+        Some(format!("{name:#}+{:#x}", address - symbol.address))
     }
 
     /// The innermost `file:line`; the callers it was inlined into are appended to `callers`.

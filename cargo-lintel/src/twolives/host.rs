@@ -11,17 +11,32 @@ fn is_host_testable(name: &str) -> bool {
     name == "unikernel" || name == "cargo-lintel" || name.starts_with("platform-")
 }
 
-/// Runs `cargo test` and counts what it reports.
+/// Runs the unit tests: in Lintel's own workspace those of every host-testable crate, each on its
+/// own, elsewhere all there are.
 pub fn unit_tests(project: &Project) -> Result<Tally> {
+    if !project.is_lintel() {
+        return cargo_test(project, None);
+    }
+    let mut tally = Tally::default();
+    for package in project
+        .packages
+        .iter()
+        .filter(|package| is_host_testable(&package.name))
+    {
+        tally.add(cargo_test(project, Some(&package.name))?);
+    }
+    Ok(tally)
+}
+
+/// Runs `cargo test` and counts what it reports.
+fn cargo_test(project: &Project, package: Option<&str>) -> Result<Tally> {
     let mut command = Command::new(project::cargo());
     command
-        .arg("test")
+        .args(["test", "--no-fail-fast"])
         .current_dir(&project.root)
         .stdout(Stdio::piped());
-    for package in &project.packages {
-        if project.is_lintel() && is_host_testable(&package.name) {
-            command.args(["-p", &package.name]);
-        }
+    if let Some(package) = package {
+        command.args(["-p", package]);
     }
     let mut child = command.spawn().context("cannot start cargo")?;
     let output = child.stdout.take().context("cargo has no output")?;
@@ -32,7 +47,8 @@ pub fn unit_tests(project: &Project) -> Result<Tally> {
         tally.add(count(&line).unwrap_or_default());
     }
     if !child.wait()?.success() && tally.failed == 0 {
-        println!("FAIL  cargo test (it does not build, or a test program died)");
+        let package = package.unwrap_or_default();
+        println!("FAIL  cargo test {package} (it does not build, or a test program died)");
         tally.failed += 1;
     }
     Ok(tally)

@@ -27,7 +27,7 @@
 //! expect_code = 0               # the exit code in both lives; default: 0
 //! expect_stdout_contains = ["text"]     # in both lives
 //! expect_stderr_contains = ["text"]     # in the machine
-//! same_stderr = true            # standard error must be the same too
+//! same_stderr = true            # standard error must be the same too, but for reports wanted
 //! vm_only = false               # true: there is no native life to compare with
 //! debug = ["lower", "console"]  # reports wanted
 //! expect_event = { event = "lower", min_share = 0.9, unsafe_sites = 0 }

@@ -30,11 +30,8 @@ pub fn judge(
             &outcome.stdout,
         ));
         if case.same_stderr {
-            wrong.extend(difference(
-                "standard error",
-                &native.stderr,
-                &outcome.stderr,
-            ));
+            let own = program_errors(case, &outcome.stderr);
+            wrong.extend(difference("standard error", &native.stderr, &own));
         }
     }
     for text in &case.expect_stdout_contains {
@@ -55,6 +52,15 @@ pub fn judge(
         wrong.push(format!("standard error:\n{}", tail(&outcome.stderr)));
     }
     Some(wrong.join("\n"))
+}
+
+/// What the program itself wrote to its standard error: without the reports the case asked for.
+fn program_errors(case: &Case, stderr: &[u8]) -> Vec<u8> {
+    let reports = !case.debug.is_empty();
+    let kept = lines(stderr)
+        .into_iter()
+        .filter(|line| !(reports && line.starts_with(b"lintel: ")));
+    kept.collect::<Vec<_>>().concat()
 }
 
 fn hint(code: u8) -> &'static str {
@@ -207,6 +213,16 @@ mod tests {
 
     fn case(text: &str) -> Case {
         toml::from_str(&format!("program = \"p\"\n{text}")).unwrap()
+    }
+
+    #[test]
+    fn reports_are_not_the_programs_errors() {
+        let stderr = b"a\nlintel: lowered 1 of 1\nb";
+        assert_eq!(
+            program_errors(&case("debug = [\"lower\"]"), stderr),
+            b"a\nb"
+        );
+        assert_eq!(program_errors(&case(""), stderr), stderr);
     }
 
     #[test]

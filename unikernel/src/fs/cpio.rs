@@ -271,17 +271,13 @@ pub fn count(image: &[u8]) -> usize {
                 .unwrap_or(rest.len());
             continue;
         }
-        let (Some(name), Some(data)) = (digits(rest, NAMESIZE), digits(rest, FILESIZE)) else {
+        let fields = texts(rest);
+        let (name, data) = (digits(&fields[NAMESIZE]), digits(&fields[FILESIZE]));
+        if name.1 | data.1 != 0 {
             break;
-        };
-        let Some(body) = at
-            .checked_add(HEADER)
-            .and_then(|body| body.checked_add(name as usize))
-        else {
-            break;
-        };
+        }
         count += usize::from(rest.get(HEADER..HEADER + TRAILER.len()) != Some(TRAILER));
-        at = align(align(body) + data as usize);
+        at = align(align(at + HEADER + name.0 as usize) + data.0 as usize);
     }
     count
 }
@@ -318,11 +314,21 @@ fn header(rest: &[u8], offset: usize) -> Result<[u32; FIELDS.len()], Error> {
             fault: Fault::TruncatedHeader(rest.len()),
         });
     }
-    let mut fields = [0; FIELDS.len()];
-    for (index, field) in fields.iter_mut().enumerate() {
-        *field = digits(rest, index).ok_or_else(|| bad_digit(rest, offset, index))?;
+    let (mut fields, mut wrong) = ([0; FIELDS.len()], 0);
+    for (field, text) in fields.iter_mut().zip(texts(rest)) {
+        let value = digits(text);
+        (*field, wrong) = (value.0, wrong | value.1);
     }
-    Ok(fields)
+    if wrong == 0 {
+        Ok(fields)
+    } else {
+        Err(bad_digit(rest, offset))
+    }
+}
+
+/// The texts of a header's fields, as far as they are there.
+fn texts(header: &[u8]) -> &[[u8; 8]] {
+    header.get(MAGIC..).unwrap_or_default().as_chunks().0
 }
 
 /// The method of a compressed image, by its first bytes.
@@ -341,38 +347,36 @@ fn compression(image: &[u8]) -> Option<&'static str> {
         .map(|&(_, method)| method)
 }
 
-/// The value of a header field, or `None` when a byte of it is not a hex digit. All eight digits
-/// are handled at once, a byte each.
-fn digits(header: &[u8], index: usize) -> Option<u32> {
+/// The value of a field, and a word that is not 0 when a byte of it is no hex digit. All eight
+/// digits are handled at once, a byte each.
+#[inline]
+fn digits(text: &[u8; 8]) -> (u32, u64) {
     const fn each(byte: u8) -> u64 {
         u64::from_ne_bytes([byte; 8])
     }
-    let start = MAGIC + index * 8;
-    let text = u64::from_be_bytes(header.get(start..start + 8)?.try_into().ok()?);
+    let text = u64::from_be_bytes(*text);
     let letters = text & each(0x40);
     let mut value = (text & each(0x0f)) + (letters >> 6) * 9;
     // Back to lower-case text: only a digit comes out as it went in.
     let above_nine = ((value + each(6)) >> 4) & each(1);
     let again = value + each(b'0') + above_nine * u64::from(b'a' - b'0' - 10);
-    if again != text | letters >> 1 || value & each(0xf0) != 0 {
-        return None;
-    }
+    let wrong = (again ^ (text | letters >> 1)) | (value & each(0xf0));
     value = (value | value >> 4) & 0x00ff_00ff_00ff_00ff;
     value = (value | value >> 8) & 0x0000_ffff_0000_ffff;
-    Some((value | value >> 16) as u32)
+    ((value | value >> 16) as u32, wrong)
 }
 
 #[cold]
-fn bad_digit(rest: &[u8], offset: usize, index: usize) -> Error {
-    let start = MAGIC + index * 8;
-    let text = &rest[start..start + 8];
-    let at = text
+fn bad_digit(rest: &[u8], offset: usize) -> Error {
+    let digits = &rest[MAGIC..HEADER - 8];
+    let at = digits
         .iter()
         .position(|byte| !byte.is_ascii_hexdigit())
         .unwrap_or_default();
+    let fault = Fault::BadDigit(FIELDS[at / 8], digits[at]);
     Error {
-        offset: offset + start + at,
-        fault: Fault::BadDigit(FIELDS[index], text[at]),
+        offset: offset + MAGIC + at,
+        fault,
     }
 }
 

@@ -53,6 +53,8 @@ pub struct FdTable {
     files: [Option<File>; LIMIT],
     taken: Bitmap,
     close_on_exec: Bitmap,
+    /// The soft RLIMIT_NOFILE: new descriptors are below it.
+    limit: usize,
 }
 
 impl Default for FdTable {
@@ -68,6 +70,7 @@ impl FdTable {
             files: [const { None }; LIMIT],
             taken: Bitmap([0; WORDS]),
             close_on_exec: Bitmap([0; WORDS]),
+            limit: LIMIT,
         }
     }
 
@@ -82,23 +85,33 @@ impl FdTable {
     pub fn insert(&mut self, file: File, from: i32, cloexec: bool) -> Result<usize, Errno> {
         let from = usize::try_from(from)
             .ok()
-            .filter(|&from| from < LIMIT)
+            .filter(|&from| from < self.limit)
             .ok_or(Errno::EINVAL)?;
-        let fd = self.taken.lowest_free(from).ok_or(Errno::EMFILE)?;
+        let fd = self.lowest_free(from)?;
         self.put(fd, file, cloexec);
         Ok(fd)
     }
 
     /// Whether a number is free for open(2): `EMFILE` if not.
     pub fn check_room(&self) -> Result<(), Errno> {
-        self.taken.lowest_free(0).map(|_| ()).ok_or(Errno::EMFILE)
+        self.lowest_free(0).map(|_| ())
+    }
+
+    fn lowest_free(&self, from: usize) -> Result<usize, Errno> {
+        let fd = self.taken.lowest_free(from);
+        fd.filter(|&fd| fd < self.limit).ok_or(Errno::EMFILE)
+    }
+
+    /// Changes the limit for new descriptors, to at most [`LIMIT`]; open ones stay.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit.min(LIMIT);
     }
 
     /// Puts `file` at `fd`; returns what was there. `EBADF` when `fd` is no descriptor.
     pub fn replace(&mut self, fd: i32, file: File, cloexec: bool) -> Result<Option<File>, Errno> {
         let fd = usize::try_from(fd)
             .ok()
-            .filter(|&fd| fd < LIMIT)
+            .filter(|&fd| fd < self.limit)
             .ok_or(Errno::EBADF)?;
         Ok(self.put(fd, file, cloexec))
     }

@@ -1,9 +1,9 @@
 //! Files: a read-only root from the initrd, the devices, and the descriptors that refer to them.
 //!
 //! From the outside in:
-//! - [`fd`] maps small numbers to open files, [`file`] is what one open file knows;
+//! - [`fd`] maps small numbers to open files, [`mod@file`] is what one open file knows;
 //! - [`path`] takes a path from the application and finds what it names, by way of [`walk`];
-//! - [`tree`] is the root in memory, made of [`inode`]s and names; [`mount`] builds it from the
+//! - [`mod@tree`] is the root in memory, made of [`inode`]s and names; [`mount`] builds it from the
 //!   archive that [`cpio`] reads;
 //! - [`device`] is everything that is read and written by code, [`stat`] describes a file.
 //!

@@ -94,6 +94,11 @@ impl Frames {
         true
     }
 
+    /// Whether the page at `address` is free RAM.
+    pub fn is_free(&self, address: usize) -> bool {
+        address / PAGE < self.limit() && !get(self.used, address / PAGE)
+    }
+
     /// Takes `count` adjacent frames; the address of the first, or `None` when there is no such
     /// run. The content is whatever it was.
     pub fn alloc(&mut self, count: usize) -> Option<usize> {

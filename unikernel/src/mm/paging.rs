@@ -179,6 +179,17 @@ pub fn lookup(address: usize) -> Option<(u64, bool)> {
     (value & Flags::PRESENT.bits() != 0).then_some((value, false))
 }
 
+/// What the page of `address` permits, when it is mapped.
+pub fn access(address: usize) -> Option<Access> {
+    let (value, _) = lookup(address)?;
+    let has = |flag: Flags| value & flag.bits() != 0;
+    Some(Access {
+        write: has(Flags::WRITABLE),
+        execute: !has(Flags::NO_EXECUTE),
+        user: has(Flags::USER_ACCESSIBLE),
+    })
+}
+
 /// The frame address behind `address`, when it is mapped.
 pub fn translate(address: usize) -> Option<usize> {
     let (value, large) = lookup(address)?;

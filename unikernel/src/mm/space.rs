@@ -98,27 +98,86 @@ pub fn map_anonymous(len: usize, access: Option<Access>) -> Result<usize, Errno>
 /// MAP_FIXED: replaces pages that the application mapped before; elsewhere there is no memory to
 /// put there (`ENOMEM`).
 pub fn map_fixed(range: Range<usize>, access: Option<Access>, replace: bool) -> Result<usize, Errno> {
-    let (owned, free) = {
-        let frames = FRAMES.lock();
-        let owned = range.clone().step_by(PAGE).filter(|&page| frames.is_user(page)).count();
-        (owned, owned == 0)
-    };
-    if !replace && owned != 0 {
-        return Err(Errno::EEXIST);
-    }
-    if owned != range.len() / PAGE {
-        let mut frames = FRAMES.lock();
-        if !free || !frames.claim(range.clone()) {
-            return Err(Errno::ENOMEM);
-        }
-        frames.set_user(range.start, range.len() / PAGE);
-    }
+    take_at(range.clone(), replace)?;
     restore(range.clone());
     clear(&range);
     if access != Some(Access::DATA) {
         protect_pages(range.clone(), access)?;
     }
     Ok(range.start)
+}
+
+/// Makes all of `range` the application's: its own pages stay, free frames are taken.
+fn take_at(range: Range<usize>, replace: bool) -> Result<(), Errno> {
+    let mut frames = FRAMES.lock();
+    for page in range.clone().step_by(PAGE) {
+        match frames.is_user(page) {
+            true if !replace => return Err(Errno::EEXIST),
+            false if !frames.is_free(page) => return Err(Errno::ENOMEM),
+            _ => {}
+        }
+    }
+    for page in range.step_by(PAGE) {
+        // What is not free is the application's already.
+        if frames.claim(page..page + PAGE) {
+            frames.set_user(page, 1);
+        }
+    }
+    Ok(())
+}
+
+/// Whether every page of `range` was mapped by the application.
+pub fn is_mapped(range: Range<usize>) -> bool {
+    let frames = FRAMES.lock();
+    range.step_by(PAGE).all(|page| frames.is_user(page))
+}
+
+/// Clears the application's own pages in `range` (MADV_DONTNEED on private anonymous memory);
+/// `ENOMEM` when there was a hole, after doing the rest, as Linux does.
+pub fn discard(range: Range<usize>) -> Result<(), Errno> {
+    let mut whole = true;
+    for page in range.step_by(PAGE) {
+        if !is_mapped(page..page + PAGE) {
+            whole = false;
+            continue;
+        }
+        let access = paging::access(page);
+        if access != Some(Access::DATA) {
+            restore(page..page + PAGE);
+        }
+        clear(&(page..page + PAGE));
+        if access != Some(Access::DATA) {
+            protect_pages(page..page + PAGE, access)?;
+        }
+    }
+    if whole { Ok(()) } else { Err(Errno::ENOMEM) }
+}
+
+/// mremap(2) of `old` (pages of the application's) to `len` bytes, in place if the frames behind
+/// are free, else elsewhere if `may_move`.
+pub fn remap(old: Range<usize>, len: usize, may_move: bool) -> Result<usize, Errno> {
+    let access = paging::access(old.start);
+    if len <= old.len() {
+        unmap(old.start + len..old.end);
+        return Ok(old.start);
+    }
+    let more = old.end..old.start + len;
+    if take_at(more.clone(), false).is_ok() {
+        clear(&more);
+        protect_pages(more, access)?;
+        return Ok(old.start);
+    }
+    if !may_move {
+        return Err(Errno::ENOMEM);
+    }
+    let new = map_anonymous(len, Some(Access::DATA))?;
+    // A page without read access is read all the same: it is the identity map's.
+    restore(old.clone());
+    // SAFETY: the old pages are the application's and mapped; the new ones are fresh and larger.
+    unsafe { core::ptr::copy_nonoverlapping(old.start as *const u8, new as *mut u8, old.len()) };
+    unmap(old);
+    protect_pages(new..new + len, access)?;
+    Ok(new)
 }
 
 /// munmap(2): gives back what of `range` the application had mapped; the rest is left alone.
@@ -149,20 +208,22 @@ fn protect_pages(range: Range<usize>, access: Option<Access>) -> Result<(), Errn
 
 /// mprotect(2): `ENOMEM` when a page of `range` is not the application's.
 pub fn protect(range: Range<usize>, access: Option<Access>) -> Result<(), Errno> {
-    {
-        let space = SPACE.lock();
-        let frames = FRAMES.lock();
-        let known = |page: usize| {
-            let heap = space.break_start..page_up(space.break_end).unwrap_or(0);
-            let image = space.image.contains(&page)
-                && !space.monitor.iter().any(|monitor| monitor.contains(&page));
-            image || heap.contains(&page) || frames.is_user(page)
-        };
-        if !range.clone().step_by(PAGE).all(known) {
-            return Err(Errno::ENOMEM);
-        }
+    if !is_known(range.clone()) {
+        return Err(Errno::ENOMEM);
     }
     protect_pages(range, access)
+}
+
+/// Whether every page of `range` is the application's: image, break or mapping.
+pub fn is_known(range: Range<usize>) -> bool {
+    let space = SPACE.lock();
+    let frames = FRAMES.lock();
+    range.step_by(PAGE).all(|page| {
+        let heap = space.break_start..page_up(space.break_end).unwrap_or(0);
+        let image = space.image.contains(&page)
+            && !space.monitor.iter().any(|monitor| monitor.contains(&page));
+        image || heap.contains(&page) || frames.is_user(page)
+    })
 }
 
 /// Populates the main stack down to the page of `address`, in steps.

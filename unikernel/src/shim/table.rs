@@ -159,9 +159,9 @@ syscalls! {
     __NR_dup dup(1) => sys::file::dup, Full, Complete, "";
     __NR_dup2 dup2(2) => sys::file::dup2, Full, Complete, "";
     __NR_dup3 dup3(3) => sys::file::dup3, Full, Complete, "";
-    __NR_fcntl fcntl(3) => sys::file::fcntl, Full, Partial, "F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL";
-    __NR_ioctl ioctl(3) => sys::file::ioctl, Full, Partial, "TCGETS, TCSETS, TIOCGWINSZ, FIONREAD, FIONBIO";
-    __NR_umask umask(1) => sys::file::umask, Full, Complete, "";
+    __NR_fcntl fcntl(3) => sys::file::fcntl, Full, Partial, "F_DUPFD(_CLOEXEC), F_GETFD, F_SETFD, F_GETFL, F_SETFL; no locks, owners, leases";
+    __NR_ioctl ioctl(3) => sys::file::ioctl, Full, Partial, "TCGETS, TCSETS(W,F), TIOCGWINSZ, TIOCSWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX; termios kept, only what the console honours acts";
+    __NR_umask umask(1) => sys::file::umask, Full, Partial, "kept; nothing is created";
     __NR_chdir chdir(1) => sys::dir::chdir, Full, Complete, "";
     __NR_fchdir fchdir(1) => sys::dir::fchdir, Full, Complete, "";
     __NR_getcwd getcwd(2) => sys::dir::getcwd, Full, Complete, "";
@@ -172,7 +172,7 @@ syscalls! {
     __NR_lstat lstat(2) => sys::dir::lstat, Full, Complete, "";
     __NR_fstat fstat(2) => sys::dir::fstat, Full, Complete, "";
     __NR_newfstatat newfstatat(4) => sys::dir::newfstatat, Full, Complete, "";
-    __NR_statx statx(5) => sys::dir::statx, Full, Complete, "";
+    __NR_statx statx(5) => sys::dir::statx, Full, Partial, "basic fields only";
     __NR_access access(2) => sys::dir::access, Full, Complete, "";
     __NR_faccessat faccessat(3) => sys::dir::faccessat, Full, Complete, "";
     __NR_faccessat2 faccessat2(4) => sys::dir::faccessat2, Full, Complete, "";
@@ -199,14 +199,17 @@ syscalls! {
     __NR_fchown fchown(3) => sys::dir::change::fchown, Full, Partial, "read-only file system: EROFS where Linux gives it";
     __NR_fchownat fchownat(5) => sys::dir::change::fchownat, Full, Partial, "read-only file system: EROFS where Linux gives it";
     __NR_utimensat utimensat(4) => sys::dir::change::utimensat, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_poll poll(3) => sys::poll::poll, Full, Complete, "";
-    __NR_ppoll ppoll(5) => sys::poll::ppoll, Full, Partial, "the signal mask is checked; nothing is delivered yet";
-    __NR_select select(5) => sys::poll::select, Full, Complete, "";
+    __NR_poll poll(3) => sys::poll::poll, Full, Partial, "no POLLHUP at the end of a pipe";
+    __NR_ppoll ppoll(5) => sys::poll::ppoll, Full, Partial, "as poll; mask checked, no signals";
+    __NR_select select(5) => sys::poll::select, Full, Partial, "as poll";
     __NR_pselect6 pselect6(6) => sys::poll::pselect6, Full, Partial, "as ppoll";
     // Memory.
     __NR_mmap mmap(6) => sys::memory::mmap, Full, Partial, "backed at once; hints ignored; MAP_FIXED only over own mappings or free RAM; files private or read-only";
     __NR_mprotect mprotect(3) => sys::memory::mprotect, Full, Partial, "not on the main stack; no PROT_GROWSDOWN";
     __NR_munmap munmap(2) => sys::memory::munmap, Full, Partial, "freed RAM stays mapped until it is used again";
+    __NR_mremap mremap(5) => sys::memory::mremap, Full, Partial, "no MREMAP_FIXED, no MREMAP_DONTUNMAP";
+    __NR_madvise madvise(3) => sys::memory::madvise, Full, Partial, "MADV_DONTNEED; plain advice is accepted; the rest is EINVAL";
+    __NR_mincore mincore(3) => sys::memory::mincore, Full, Partial, "every mapped page is resident; not for the main stack";
     __NR_brk brk(1) => sys::memory::brk, Full, Complete, "";
     // Signals.
     __NR_rt_sigaction rt_sigaction(4) => sys::signal::rt_sigaction, Full, Partial, "kept and returned; no handler is called yet";
@@ -234,6 +237,7 @@ syscalls! {
     __NR_arch_prctl arch_prctl(2) => sys::process::arch_prctl, Full, Partial, "the FS and GS bases";
     __NR_set_tid_address set_tid_address(1) => sys::process::set_tid_address, Full, Complete, "";
     __NR_set_robust_list set_robust_list(2) => sys::process::set_robust_list, Full, Complete, "";
+    __NR_futex futex(6) => sys::futex::futex, Full, Partial, "one thread: WAIT, WAKE and their bitset variants";
     __NR_sched_yield sched_yield(0) => sys::process::sched_yield, Fast, Complete, "";
     __NR_sched_getaffinity sched_getaffinity(3) => sys::process::sched_getaffinity, Full, Complete, "";
     __NR_getcpu getcpu(3) => sys::process::getcpu, Full, Complete, "";
@@ -247,7 +251,7 @@ syscalls! {
     __NR_getgroups getgroups(2) => sys::identity::getgroups, Full, Complete, "";
     __NR_uname uname(1) => sys::identity::uname, Full, Complete, "";
     __NR_sysinfo sysinfo(1) => sys::identity::sysinfo, Full, Partial, "load averages are 0";
-    __NR_prlimit64 prlimit64(4) => sys::identity::prlimit64, Full, Partial, "limits can be read; changing one is EPERM";
+    __NR_prlimit64 prlimit64(4) => sys::identity::prlimit64, Full, Partial, "RLIMIT_NOFILE and RLIMIT_CORE can be set; changing another is EPERM";
     __NR_getrlimit getrlimit(2) => sys::identity::getrlimit, Full, Complete, "";
     __NR_getrandom getrandom(3) => sys::random::getrandom, Full, Complete, "";
 }

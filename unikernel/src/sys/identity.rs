@@ -1,12 +1,14 @@
 //! Users, groups, names and limits: what a process may ask about itself and its machine.
 
 use crate::errno::{Errno, SysResult};
+use crate::fs::fd;
 use crate::mm::frames::FRAMES;
 use crate::mm::space::STACK_LIMIT;
 use crate::process::PID;
+use crate::sync::SpinLock;
 use crate::time;
 use crate::uaccess::UserPtr;
-use linux_raw_sys::general::rlimit64;
+use linux_raw_sys::general::{self as abi, rlimit64};
 use linux_raw_sys::system::{new_utsname, sysinfo as Sysinfo};
 
 /// getuid(2), geteuid(2), getgid(2), getegid(2): root, as pid 1 of a machine is.
@@ -66,42 +68,60 @@ pub fn sysinfo(buffer: UserPtr<Sysinfo>) -> SysResult {
 
 const INFINITY: u64 = u64::MAX;
 /// RLIM_NLIMITS.
-const LIMITS: u32 = 16;
+const LIMITS: usize = 16;
 
-/// The limits, as a Linux process finds them at boot (getrlimit(2)).
+/// The limits (soft, hard), as a Linux process finds them at boot (getrlimit(2)).
+static CURRENT: SpinLock<[(u64, u64); LIMITS]> = SpinLock::new({
+    let mut limits = [(INFINITY, INFINITY); LIMITS];
+    limits[abi::RLIMIT_STACK as usize] = (STACK_LIMIT as u64, INFINITY);
+    limits[abi::RLIMIT_NOFILE as usize] = (fd::LIMIT as u64, fd::LIMIT as u64);
+    limits[abi::RLIMIT_CORE as usize] = (0, INFINITY);
+    limits[abi::RLIMIT_NPROC as usize] = (1, 1);
+    limits[abi::RLIMIT_MEMLOCK as usize] = (8 << 20, 8 << 20);
+    limits[abi::RLIMIT_SIGPENDING as usize] = (0, 0);
+    limits[abi::RLIMIT_MSGQUEUE as usize] = (819_200, 819_200);
+    limits[abi::RLIMIT_NICE as usize] = (0, 0);
+    limits[abi::RLIMIT_RTPRIO as usize] = (0, 0);
+    limits
+});
+
 fn limit(resource: u32) -> Result<rlimit64, Errno> {
-    let (rlim_cur, rlim_max) = match resource {
-        linux_raw_sys::general::RLIMIT_STACK => (STACK_LIMIT as u64, INFINITY),
-        linux_raw_sys::general::RLIMIT_NOFILE => (1024, 1024),
-        linux_raw_sys::general::RLIMIT_CORE => (0, INFINITY),
-        linux_raw_sys::general::RLIMIT_NPROC => (1, 1),
-        linux_raw_sys::general::RLIMIT_MEMLOCK => (8 << 20, 8 << 20),
-        linux_raw_sys::general::RLIMIT_SIGPENDING => (0, 0),
-        linux_raw_sys::general::RLIMIT_MSGQUEUE => (819_200, 819_200),
-        linux_raw_sys::general::RLIMIT_NICE | linux_raw_sys::general::RLIMIT_RTPRIO => (0, 0),
-        other if other < LIMITS => (INFINITY, INFINITY),
-        _ => return Err(Errno::EINVAL),
-    };
+    let limits = CURRENT.lock_no_irq();
+    let &(rlim_cur, rlim_max) = limits.get(resource as usize).ok_or(Errno::EINVAL)?;
     Ok(rlimit64 { rlim_cur, rlim_max })
 }
 
-/// prlimit64(2). Limits can be read; setting one is refused unless it changes nothing.
-pub fn prlimit64(pid: i32, resource: u32, new: UserPtr<rlimit64>, old: UserPtr<rlimit64>) -> SysResult {
-    if resource >= LIMITS {
+/// Sets a limit that is enforced (open files), or that limits something that does not exist here
+/// (core files); any other change would only pretend, and is `EPERM`.
+fn set_limit(resource: u32, wanted: &rlimit64) -> Result<(), Errno> {
+    let current = limit(resource)?;
+    if wanted.rlim_cur > wanted.rlim_max {
         return Err(Errno::EINVAL);
     }
+    let unchanged =
+        (wanted.rlim_cur, wanted.rlim_max) == (current.rlim_cur, current.rlim_max);
+    match resource {
+        _ if unchanged => return Ok(()),
+        abi::RLIMIT_CORE => {}
+        abi::RLIMIT_NOFILE if wanted.rlim_max <= fd::LIMIT as u64 => {
+            fd::with_table(|table| table.set_limit(wanted.rlim_cur as usize));
+        }
+        _ => return Err(Errno::EPERM),
+    }
+    CURRENT.lock_no_irq()[resource as usize] = (wanted.rlim_cur, wanted.rlim_max);
+    Ok(())
+}
+
+/// prlimit64(2). Limits can be read; those of files and core dumps can be set.
+pub fn prlimit64(pid: i32, resource: u32, new: UserPtr<rlimit64>, old: UserPtr<rlimit64>) -> SysResult {
+    limit(resource)?;
     let wanted = new.optional().map(UserPtr::read).transpose()?;
     if pid != 0 && pid != PID {
         return Err(Errno::ESRCH);
     }
     let current = limit(resource)?;
     if let Some(wanted) = wanted {
-        if wanted.rlim_cur > wanted.rlim_max {
-            return Err(Errno::EINVAL);
-        }
-        if (wanted.rlim_cur, wanted.rlim_max) != (current.rlim_cur, current.rlim_max) {
-            return Err(Errno::EPERM);
-        }
+        set_limit(resource, &wanted)?;
     }
     if let Some(old) = old.optional() {
         old.write(&current)?;
@@ -124,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_can_be_read_but_not_changed() {
+    fn limits_that_nothing_enforces_cannot_be_changed() {
         let mut old = rlimit64 { rlim_cur: 0, rlim_max: 0 };
         assert_eq!(prlimit64(0, 3, UserPtr::new(0), at(&mut old)), Ok(0));
         assert_eq!(old.rlim_cur, STACK_LIMIT as u64);

@@ -4,7 +4,7 @@ use crate::errno::{Errno, SysResult};
 use crate::fs;
 use crate::mm::paging::Access;
 use crate::mm::{PAGE, page_up, space};
-use crate::uaccess::USER_END;
+use crate::uaccess::{USER_END, UserSlice};
 use core::ops::Range;
 use linux_raw_sys::general as abi;
 
@@ -123,6 +123,76 @@ pub fn mprotect(start: usize, len: usize, prot: u32) -> SysResult {
         return Ok(0);
     }
     space::protect(pages(start, len).ok_or(Errno::ENOMEM)?, prot.access())?;
+    Ok(0)
+}
+
+/// mremap(2), without MREMAP_FIXED and MREMAP_DONTUNMAP.
+pub fn mremap(old: usize, old_len: usize, new_len: usize, flags: u32, _new: usize) -> SysResult {
+    if flags & !abi::MREMAP_MAYMOVE != 0 || old % PAGE != 0 || new_len == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let range = pages(old, old_len).filter(|range| !range.is_empty()).ok_or(Errno::EINVAL)?;
+    let new_len = page_up(new_len).ok_or(Errno::ENOMEM)?;
+    if !space::is_mapped(range.clone()) {
+        return Err(Errno::EFAULT);
+    }
+    space::remap(range, new_len, flags & abi::MREMAP_MAYMOVE != 0)
+}
+
+/// mincore(2): all of it is resident.
+pub fn mincore(start: usize, len: usize, vector: usize) -> SysResult {
+    if start % PAGE != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let range = pages(start, len).ok_or(Errno::ENOMEM)?;
+    let count = range.len() / PAGE;
+    let target = UserSlice::new(vector, count);
+    if !crate::uaccess::access_ok(vector, count) {
+        return Err(Errno::EFAULT);
+    }
+    if !space::is_known(range) {
+        return Err(Errno::ENOMEM);
+    }
+    let mut done = 0;
+    while done < count {
+        let part = target.skip(done).take(RESIDENT.len());
+        match part.write(&RESIDENT)? {
+            n if n == part.len() => done += n,
+            _ => return Err(Errno::EFAULT),
+        }
+    }
+    Ok(0)
+}
+
+/// What mincore says of pages, a piece at a time.
+const RESIDENT: [u8; 256] = [1; 256];
+
+/// madvise(2): MADV_DONTNEED discards; the advice that Linux may ignore is ignored.
+pub fn madvise(start: usize, len: usize, advice: u32) -> SysResult {
+    let known = matches!(
+        advice,
+        abi::MADV_NORMAL
+            | abi::MADV_RANDOM
+            | abi::MADV_SEQUENTIAL
+            | abi::MADV_WILLNEED
+            | abi::MADV_DONTNEED
+            | abi::MADV_FREE
+            | abi::MADV_DONTFORK
+            | abi::MADV_DOFORK
+            | abi::MADV_HUGEPAGE
+            | abi::MADV_NOHUGEPAGE
+            | abi::MADV_DONTDUMP
+            | abi::MADV_DODUMP
+    );
+    if !known || start % PAGE != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let range = pages(start, len).ok_or(Errno::EINVAL)?;
+    match advice {
+        abi::MADV_DONTNEED => space::discard(range)?,
+        _ if !space::is_known(range.clone()) => return Err(Errno::ENOMEM),
+        _ => {}
+    }
     Ok(0)
 }
 

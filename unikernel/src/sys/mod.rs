@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod dir;
 pub mod file;
+pub mod futex;
 pub mod identity;
 pub mod memory;
 pub mod poll;

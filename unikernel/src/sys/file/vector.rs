@@ -8,7 +8,8 @@ use linux_raw_sys::general::{UIO_MAXIOV, iovec};
 
 /// Array elements kept on the stack. An array that fits is copied in once; of a longer one, as many
 /// are copied at a time, and every element is checked again when it is used.
-const WINDOW: usize = 16;
+const WINDOW: usize = 8;
+const ELEMENT: usize = size_of::<iovec>();
 
 /// readv(2). Linux takes the low half of `count`, as in all four calls.
 pub fn readv(fd: i32, vector: UserPtr<iovec>, count: u32) -> SysResult {
@@ -36,9 +37,9 @@ fn write_parts(fd: i32, vector: UserPtr<iovec>, count: u32, at: Option<u64>) -> 
         check_seekable(&file)?;
     }
     file.check_writable()?;
-    let parts = Parts::check(vector, count)?;
-    check_end(at, parts.left)?;
-    file.write(parts)
+    let mut parts = Parts::new(vector, count);
+    check_end(at, parts.check()?)?;
+    file.write(&mut parts)
 }
 
 fn read_parts(fd: i32, vector: UserPtr<iovec>, count: u32, at: Option<u64>) -> SysResult {
@@ -47,13 +48,13 @@ fn read_parts(fd: i32, vector: UserPtr<iovec>, count: u32, at: Option<u64>) -> S
         check_seekable(&file)?;
     }
     file.check_readable()?;
-    let parts = Parts::check(vector, count)?;
-    if parts.left == 0 {
+    let mut parts = Parts::new(vector, count);
+    let total = parts.check()?;
+    if total == 0 {
         return Ok(0);
     }
-    let total = parts.left;
     check_end(at, total)?;
-    file.read(parts, total, at)
+    file.read(&mut parts, total, at)
 }
 
 /// The buffers of an array of `iovec`, in order, cut so that they sum up to at most
@@ -64,64 +65,78 @@ struct Parts {
     next: usize,
     /// Bytes still to be handed out.
     left: usize,
-    window: [(usize, usize); WINDOW],
+    window: [u8; WINDOW * ELEMENT],
 }
 
 impl Parts {
-    /// Checks the whole array, as Linux does before it transfers anything. Errors: `EINVAL` (more
-    /// than 1024 elements, a negative length), `EFAULT` (the array or a buffer).
-    fn check(vector: UserPtr<iovec>, count: u32) -> Result<Self, Errno> {
-        if count > UIO_MAXIOV {
-            return Err(Errno::EINVAL);
-        }
-        let count = count as usize;
-        let mut parts = Self {
+    const fn new(vector: UserPtr<iovec>, count: u32) -> Self {
+        let window = [0; WINDOW * ELEMENT];
+        Self {
             vector,
-            count,
+            count: count as usize,
             next: 0,
             left: 0,
-            window: [(0, 0); WINDOW],
-        };
+            window,
+        }
+    }
+
+    /// Checks the whole array, as Linux does before it transfers anything; returns the number of
+    /// bytes in all. Errors: `EINVAL` (more than 1024 elements, a negative length), `EFAULT` (the
+    /// array or a buffer).
+    fn check(&mut self) -> Result<usize, Errno> {
+        if self.count > UIO_MAXIOV as usize {
+            return Err(Errno::EINVAL);
+        }
         let mut reachable = true;
         let mut total: usize = 0;
-        for index in 0..count {
-            let (base, len) = parts.element(index)?;
+        for index in 0..self.count {
+            let (base, len) = self.element(index)?;
             if len > isize::MAX as usize {
                 return Err(Errno::EINVAL);
             }
             // Linux cuts the only buffer before it checks it, and several only afterwards.
-            reachable &= access_ok(
-                base,
-                if count == 1 {
-                    len.min(MAX_TRANSFER)
-                } else {
-                    len
-                },
-            );
+            let checked = if self.count == 1 {
+                len.min(MAX_TRANSFER)
+            } else {
+                len
+            };
+            reachable &= access_ok(base, checked);
             total = total.saturating_add(len);
         }
         if !reachable {
             return Err(Errno::EFAULT);
         }
-        parts.left = total.min(MAX_TRANSFER);
-        if count > WINDOW {
-            parts.fill(0)?;
+        self.left = total.min(MAX_TRANSFER);
+        if self.count > WINDOW {
+            self.fill(0)?;
         }
-        Ok(parts)
+        Ok(self.left)
     }
 
+    /// Address and length; the window moves on when `index` is the first behind it.
+    #[inline]
     fn element(&mut self, index: usize) -> Result<(usize, usize), Errno> {
         if index.is_multiple_of(WINDOW) {
             self.fill(index)?;
         }
-        Ok(self.window[index % WINDOW])
+        Ok(self.at(index))
+    }
+
+    #[inline]
+    fn at(&self, index: usize) -> (usize, usize) {
+        let words = self.window.as_chunks().0;
+        let slot = index % WINDOW * 2;
+        (
+            usize::from_ne_bytes(words[slot]),
+            usize::from_ne_bytes(words[slot + 1]),
+        )
     }
 
     fn fill(&mut self, from: usize) -> Result<(), Errno> {
-        let until = self.count.min(from + WINDOW);
-        for (slot, index) in self.window.iter_mut().zip(from..until) {
-            let element = self.vector.add(index).read()?;
-            *slot = (element.iov_base as usize, element.iov_len as usize);
+        let size = (self.count - from).min(WINDOW) * ELEMENT;
+        let elements = UserSlice::new(self.vector.add(from).address(), size);
+        if elements.read(&mut self.window[..size])? != size {
+            return Err(Errno::EFAULT);
         }
         Ok(())
     }
@@ -130,18 +145,19 @@ impl Parts {
 impl Iterator for Parts {
     type Item = UserSlice;
 
+    #[inline]
     fn next(&mut self) -> Option<UserSlice> {
         if self.next == self.count || self.left == 0 {
             return None;
         }
         // The first window is filled by `check`; an array that is gone by now ends the transfer.
         let index = self.next;
-        let element = if index < WINDOW {
-            Ok(self.window[index])
+        let first = index < WINDOW;
+        let (base, len) = if first {
+            self.at(index)
         } else {
-            self.element(index)
+            self.element(index).ok()?
         };
-        let (base, len) = element.ok()?;
         let part = UserSlice::new(base, len.min(self.left));
         self.next += 1;
         self.left -= part.len();
