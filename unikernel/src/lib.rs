@@ -43,6 +43,7 @@ pub mod process;
 pub mod report;
 pub mod rng;
 pub mod shim;
+pub mod start;
 pub mod sync;
 pub mod sys;
 pub mod time;

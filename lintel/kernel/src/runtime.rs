@@ -38,7 +38,7 @@ extern "C" fn _Unwind_Resume() -> ! {
 // because a `rep` takes about 30 cycles to start.
 global_asm!(
     ".pushsection .text.lintel_mem,\"ax\",@progbits",
-    ".globl memcpy, memmove, memset, memcmp, bcmp",
+    ".globl memcpy, memmove, memset, memcmp, bcmp, strlen",
     ".balign 16",
     "memmove:",
     "    mov rax, rdi",
@@ -105,6 +105,15 @@ global_asm!(
     "    jz 5b",
     "    ret",
     "6:  xor eax, eax",
+    "    ret",
+    ".balign 16",
+    "strlen:",
+    "    mov rax, rdi",
+    "7:  cmp byte ptr [rax], 0",
+    "    je 8f",
+    "    inc rax",
+    "    jmp 7b",
+    "8:  sub rax, rdi",
     "    ret",
     ".popsection",
 );

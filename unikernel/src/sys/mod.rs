@@ -17,6 +17,7 @@ pub mod signal;
 use crate::platform::registered;
 use crate::shim::table;
 use core::arch::asm;
+use linux_raw_sys::general as abi;
 
 /// Makes a system call through the direct door: with a constant `number` the dispatch disappears.
 ///
@@ -62,7 +63,7 @@ unsafe fn native(number: u32, args: [usize; 6]) -> isize {
 #[inline(always)]
 pub fn getpid() -> i32 {
     // SAFETY: the call takes no argument and touches no memory.
-    unsafe { syscall(linux_raw_sys::general::__NR_getpid, [0; 6]) as i32 }
+    unsafe { syscall(abi::__NR_getpid, [0; 6]) as i32 }
 }
 
 /// write(2): bytes written, or a negative error number.
@@ -70,12 +71,21 @@ pub fn getpid() -> i32 {
 pub fn write(fd: i32, bytes: &[u8]) -> isize {
     let args = [fd as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0];
     // SAFETY: the range is a live slice, which the call only reads.
-    unsafe { syscall(linux_raw_sys::general::__NR_write, args) }
+    unsafe { syscall(abi::__NR_write, args) }
+}
+
+/// clock_gettime(2) of CLOCK_MONOTONIC, in nanoseconds.
+pub fn monotonic_ns() -> u64 {
+    let mut now = [0u64; 2];
+    let args = [abi::CLOCK_MONOTONIC as usize, now.as_mut_ptr() as usize, 0, 0, 0, 0];
+    // SAFETY: the call writes two words, a timespec, to `now`.
+    unsafe { syscall(abi::__NR_clock_gettime, args) };
+    now[0] * crate::time::NANOS + now[1]
 }
 
 /// exit_group(2).
 pub fn exit(code: i32) -> ! {
     // SAFETY: the call ends the program.
-    unsafe { syscall(linux_raw_sys::general::__NR_exit_group, [code as usize, 0, 0, 0, 0, 0]) };
+    unsafe { syscall(abi::__NR_exit_group, [code as usize, 0, 0, 0, 0, 0]) };
     unreachable!("exit_group returned")
 }

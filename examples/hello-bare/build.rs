@@ -1,0 +1,9 @@
+//! Links without a libc, with the sections of the library where it expects them.
+
+fn main() {
+    let script = std::env::var("DEP_LINTEL_BARE_SCRIPT").expect("lintel-kernel exports its script");
+    for argument in ["-nostartfiles", "-nostdlib", "-static", "-no-pie"] {
+        println!("cargo:rustc-link-arg-bins={argument}");
+    }
+    println!("cargo:rustc-link-arg-bins=-Wl,-T,{script}");
+}
