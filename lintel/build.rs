@@ -20,7 +20,14 @@ const FLAGS: &str = "-Crelocation-model=static\x1f-Cno-redzone=yes\x1f-Cforce-un
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("..");
-    for source in ["unikernel", "platform-qemu", "platform-kvm", "lintel/kernel", "linker.ld", "Cargo.toml"] {
+    for source in [
+        "unikernel",
+        "platform-qemu",
+        "platform-kvm",
+        "lintel/kernel",
+        "linker.ld",
+        "Cargo.toml",
+    ] {
         println!("cargo:rerun-if-changed={}", root.join(source).display());
     }
     let library = compile(&root, &target_dir(&out));
@@ -37,7 +44,10 @@ fn main() {
 /// Runs a tool to its end; its failure is ours, with its own words.
 fn run(what: &str, command: &mut Command) {
     let status = command.status().unwrap_or_else(|error| {
-        panic!("{what}: cannot run {:?}: {error}; install binutils", command.get_program())
+        panic!(
+            "{what}: cannot run {:?}: {error}; install binutils",
+            command.get_program()
+        )
     });
     assert!(status.success(), "{what} failed: {command:?}");
 }
@@ -52,18 +62,41 @@ fn target_dir(out: &Path) -> PathBuf {
 fn compile(root: &Path, target: &Path) -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["rustc", "--profile", "kernel", "--package", "lintel-kernel", "--lib"]);
-    command.args(["--crate-type", "staticlib", "--target", "x86_64-unknown-linux-gnu"]);
-    command.arg("--manifest-path").arg(root.join("lintel/kernel/Cargo.toml"));
+    command.args([
+        "rustc",
+        "--profile",
+        "kernel",
+        "--package",
+        "lintel-kernel",
+        "--lib",
+    ]);
+    command.args([
+        "--crate-type",
+        "staticlib",
+        "--target",
+        "x86_64-unknown-linux-gnu",
+    ]);
+    command
+        .arg("--manifest-path")
+        .arg(root.join("lintel/kernel/Cargo.toml"));
     command.arg("--target-dir").arg(target).current_dir(root);
     // What cargo and clippy told this build is not meant for that one.
     for (key, _) in env::vars_os() {
         let name = key.to_string_lossy();
-        if name.starts_with("CARGO_FEATURE_") || name.starts_with("CARGO_CFG_") || name.starts_with("CARGO_PROFILE_") {
+        if name.starts_with("CARGO_FEATURE_")
+            || name.starts_with("CARGO_CFG_")
+            || name.starts_with("CARGO_PROFILE_")
+        {
             command.env_remove(&key);
         }
     }
-    for name in ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"] {
+    for name in [
+        "RUSTFLAGS",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_BUILD_TARGET",
+        "CARGO_TARGET_DIR",
+    ] {
         command.env_remove(name);
     }
     command.env("CARGO_ENCODED_RUSTFLAGS", FLAGS);
@@ -77,7 +110,11 @@ fn link(root: &Path, library: &Path, object: &Path) {
     ENTRIES.iter().for_each(|entry| {
         ld.args(["-u", entry]);
     });
-    ld.arg("-T").arg(root.join("linker.ld")).arg("-o").arg(object).arg(library);
+    ld.arg("-T")
+        .arg(root.join("linker.ld"))
+        .arg("-o")
+        .arg(object)
+        .arg(library);
     run("linking the kernel object", &mut ld);
 }
 
@@ -86,11 +123,17 @@ fn localise(full: &Path, object: &Path) {
     for entry in ENTRIES {
         objcopy.arg(format!("--keep-global-symbol={entry}"));
     }
-    run("localising the kernel object", objcopy.arg(full).arg(object));
+    run(
+        "localising the kernel object",
+        objcopy.arg(full).arg(object),
+    );
 }
 
 fn archive(object: &Path, archive: &Path) {
     // `ar` would keep members of an older build.
     let _ = std::fs::remove_file(archive);
-    run("archiving the kernel object", Command::new("ar").args([OsStr::new("rcs"), archive.as_ref(), object.as_ref()]));
+    run(
+        "archiving the kernel object",
+        Command::new("ar").args([OsStr::new("rcs"), archive.as_ref(), object.as_ref()]),
+    );
 }

@@ -27,8 +27,12 @@ struct WallClock {
     words: [AtomicU32; 3],
 }
 
-static TIME: SystemTime = SystemTime { words: [const { AtomicU32::new(0) }; 8] };
-static WALL: WallClock = WallClock { words: [const { AtomicU32::new(0) }; 3] };
+static TIME: SystemTime = SystemTime {
+    words: [const { AtomicU32::new(0) }; 8],
+};
+static WALL: WallClock = WallClock {
+    words: [const { AtomicU32::new(0) }; 3],
+};
 
 /// A consistent copy of what KVM wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +58,12 @@ fn snapshot() -> Option<Snapshot> {
         let version = word(0);
         fence(core::sync::atomic::Ordering::Acquire);
         let shift = (word(7) & 0xff) as u8 as i8;
-        let copy = Snapshot { tsc: wide(2), system_time: wide(4), mul: word(6), shift };
+        let copy = Snapshot {
+            tsc: wide(2),
+            system_time: wide(4),
+            mul: word(6),
+            shift,
+        };
         fence(core::sync::atomic::Ordering::Acquire);
         if version & 1 == 0 && word(0) == version && copy.mul != 0 {
             return Some(copy);
@@ -66,14 +75,21 @@ fn snapshot() -> Option<Snapshot> {
 /// Nanoseconds per tick with 32 fractional bits: `mul` has 32, after `tsc << shift`.
 fn multiplier(mul: u32, shift: i8) -> u64 {
     let mul = u64::from(mul);
-    if shift >= 0 { mul << shift } else { mul >> -shift }
+    if shift >= 0 {
+        mul << shift
+    } else {
+        mul >> -shift
+    }
 }
 
 /// Finds the rate of the TSC: pvclock, then whatever else the machine has.
 pub fn rate(choice: ClockChoice) -> Result<ClockRate, &'static str> {
     let paravirtual = || {
         let copy = present().then(snapshot).flatten()?;
-        Some(ClockRate { mult: multiplier(copy.mul, copy.shift), source: "pvclock" })
+        Some(ClockRate {
+            mult: multiplier(copy.mul, copy.shift),
+            source: "pvclock",
+        })
     };
     match choice {
         ClockChoice::Auto => paravirtual().map_or_else(|| qemu::rate(choice), Ok),

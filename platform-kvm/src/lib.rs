@@ -19,12 +19,19 @@ pub fn detect() -> &'static &'static dyn Platform {
     static QEMU: &dyn Platform = &Qemu;
     const HYPERVISOR: u32 = 1 << 31;
     let signed = || monitor::cpuid(0x4000_0000, 0)[1..] == SIGNATURE;
-    if monitor::cpuid(1, 0)[2] & HYPERVISOR != 0 && signed() { &KVM } else { &QEMU }
+    if monitor::cpuid(1, 0)[2] & HYPERVISOR != 0 && signed() {
+        &KVM
+    } else {
+        &QEMU
+    }
 }
 
 /// "KVMKVMKVM\0\0\0" as CPUID returns it in EBX, ECX, EDX.
-const SIGNATURE: [u32; 3] =
-    [u32::from_le_bytes(*b"KVMK"), u32::from_le_bytes(*b"VMKV"), u32::from_le_bytes(*b"M\0\0\0")];
+const SIGNATURE: [u32; 3] = [
+    u32::from_le_bytes(*b"KVMK"),
+    u32::from_le_bytes(*b"VMKV"),
+    u32::from_le_bytes(*b"M\0\0\0"),
+];
 
 impl Platform for Kvm {
     fn name(&self) -> &'static str {

@@ -20,7 +20,10 @@ pub fn rate(choice: ClockChoice) -> Result<ClockRate, &'static str> {
 /// some emulators, so each is checked against it.
 fn from_cpuid() -> Option<ClockRate> {
     let hz = hypervisor_leaf().or_else(crystal_leaf)?;
-    Some(ClockRate { mult: mult_for(hz), source: "cpuid" })
+    Some(ClockRate {
+        mult: mult_for(hz),
+        source: "cpuid",
+    })
 }
 
 /// CPUID.01H:ECX.31: somebody answers the hypervisor leaves.
@@ -74,7 +77,13 @@ pub fn wall_clock() -> u64 {
 
 /// Seconds since the epoch from the six registers and status B (bit 1: 24 hours, bit 2: binary).
 fn decode(fields: [u8; 6], status: u8) -> u64 {
-    let binary = |v: u8| if status & 4 != 0 { v } else { (v >> 4) * 10 + (v & 15) };
+    let binary = |v: u8| {
+        if status & 4 != 0 {
+            v
+        } else {
+            (v >> 4) * 10 + (v & 15)
+        }
+    };
     let [second, minute, hour, day, month, year] = fields;
     let mut hours = u64::from(binary(hour & 0x7f));
     if status & 2 == 0 {
@@ -88,7 +97,11 @@ fn decode(fields: [u8; 6], status: u8) -> u64 {
 /// Days from 1970-01-01 to a date of this century (proleptic Gregorian).
 fn days_before(year: u64, month: u64, day: u64) -> u64 {
     // Years that start in March, so that the leap day is the last of one.
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (y, m) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468
 }
 

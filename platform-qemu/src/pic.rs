@@ -36,7 +36,10 @@ pub fn enable(line: u8, on: bool) {
 
 fn init() {
     // ICW1 edge, cascade, ICW4; ICW2 vectors; ICW3 wiring; ICW4 8086 mode, automatic EOI.
-    let words = [(MASTER, FIRST_IRQ_VECTOR, 4), (SLAVE, FIRST_IRQ_VECTOR + 8, 2)];
+    let words = [
+        (MASTER, FIRST_IRQ_VECTOR, 4),
+        (SLAVE, FIRST_IRQ_VECTOR + 8, 2),
+    ];
     for (port, vector, wiring) in words {
         // SAFETY: the controller touches no memory; everything stays masked.
         unsafe {

@@ -49,7 +49,9 @@ unsafe fn acpi() {
     let page = page_down(GED_SLEEP);
     if paging::map_identity(page..page + PAGE, Access::DATA).is_ok() {
         // SAFETY: the page was just mapped to the device, or to nothing, where writes are lost.
-        unsafe { volatile::VolatilePtr::new(core::ptr::NonNull::new_unchecked(GED_SLEEP as *mut u8)) }
-            .write(GED_S5);
+        unsafe {
+            volatile::VolatilePtr::new(core::ptr::NonNull::new_unchecked(GED_SLEEP as *mut u8))
+        }
+        .write(GED_S5);
     }
 }

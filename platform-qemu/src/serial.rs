@@ -1,6 +1,6 @@
 //! The 16550 at COM1 (PC16550D data sheet), and one-byte debug ports.
 
-use crate::monitor::{inb, output, output_polled, outb};
+use crate::monitor::{inb, outb, output, output_polled};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use unikernel::platform::{Counts, Port};
 

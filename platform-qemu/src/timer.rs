@@ -72,7 +72,10 @@ pub fn calibrate() -> ClockRate {
     let ticks = u128::from(last.tsc - first.tsc);
     let counts = u128::from(first.count - last.count);
     let hz = (ticks * u128::from(HZ) / counts) as u64;
-    ClockRate { mult: mult_for(hz), source: "pit" }
+    ClockRate {
+        mult: mult_for(hz),
+        source: "pit",
+    }
 }
 
 /// A value of channel 2 and the TSC in the middle of its latching.
@@ -90,7 +93,11 @@ fn reading() -> Reading {
         outb(MODE, 0x80);
         let after = tsc();
         let count = u64::from(inb(CHANNEL_2)) | u64::from(inb(CHANNEL_2)) << 8;
-        Reading { count, tsc: before + (after - before) / 2, spread: after - before }
+        Reading {
+            count,
+            tsc: before + (after - before) / 2,
+            spread: after - before,
+        }
     }
 }
 

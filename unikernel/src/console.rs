@@ -119,10 +119,16 @@ macro_rules! control {
 /// takes a byte an exit is not also asked per fragment.
 pub fn line(text: fmt::Arguments<'_>) {
     let mut buffer = heapless::String::<512>::new();
-    if buffer.write_fmt(text).and_then(|()| buffer.write_str("\n")).is_ok() {
+    if buffer
+        .write_fmt(text)
+        .and_then(|()| buffer.write_str("\n"))
+        .is_ok()
+    {
         let _ = Control.write_str(&buffer);
     } else {
-        let _ = Control.write_fmt(text).and_then(|()| Control.write_str("\n"));
+        let _ = Control
+            .write_fmt(text)
+            .and_then(|()| Control.write_str("\n"));
     }
 }
 
@@ -140,7 +146,11 @@ impl Input {
 
     /// Takes one received byte. Returns what to echo.
     fn receive(&mut self, byte: u8) -> &'static [u8] {
-        if self.mode == Stdin::Tty { self.edit(byte) } else { self.stream(byte) }
+        if self.mode == Stdin::Tty {
+            self.edit(byte)
+        } else {
+            self.stream(byte)
+        }
     }
 
     /// Pipe mode: 0x16 quotes, an unquoted 0x04 ends the stream.
@@ -345,10 +355,16 @@ mod tests {
 
     #[test]
     fn a_pipe_is_binary_safe() {
-        let mut input = Input { mode: Stdin::Pipe, ..Input::new() };
+        let mut input = Input {
+            mode: Stdin::Pipe,
+            ..Input::new()
+        };
         for byte in [0, QUOTE, CTRL_D, QUOTE, QUOTE, CTRL_C, 0xff, CTRL_D] {
             assert!(input.receive(byte).is_empty());
         }
-        assert_eq!((drain(&mut input), input.ends), (vec![0, 4, 0x16, 3, 0xff], 1));
+        assert_eq!(
+            (drain(&mut input), input.ends),
+            (vec![0, 4, 0x16, 3, 0xff], 1)
+        );
     }
 }

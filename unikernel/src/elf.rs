@@ -62,7 +62,9 @@ impl Elf {
     /// `__ehdr_start` is such an address in a static executable.
     pub unsafe fn at(address: usize) -> Self {
         // SAFETY: the caller's promise.
-        Self { header: unsafe { &*(address as *const Header) } }
+        Self {
+            header: unsafe { &*(address as *const Header) },
+        }
     }
 
     /// `e_entry`: libc's `_start`.
@@ -73,7 +75,11 @@ impl Elf {
     /// Address, entry size and count of the program headers, for the auxiliary vector.
     pub fn phdr(&self) -> (usize, usize, usize) {
         let address = core::ptr::from_ref(self.header) as usize + self.header.phoff as usize;
-        (address, self.header.phentsize as usize, self.header.phnum as usize)
+        (
+            address,
+            self.header.phentsize as usize,
+            self.header.phnum as usize,
+        )
     }
 
     /// The loadable segments.

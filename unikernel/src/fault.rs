@@ -62,7 +62,8 @@ fn resolve(frame: &mut Frame) -> bool {
         _ => {}
     }
     // A bad user pointer raises #PF, a non-canonical one #GP; both end in EFAULT.
-    if let (vector::PAGE | vector::PROTECTION, Some(landing)) = (frame.vector, uaccess::fixup(rip)) {
+    if let (vector::PAGE | vector::PROTECTION, Some(landing)) = (frame.vector, uaccess::fixup(rip))
+    {
         frame.rip = landing as u64;
         return true;
     }
@@ -96,7 +97,16 @@ mod tests {
 
     #[test]
     fn exceptions_are_the_signals_of_linux() {
-        let signals = [(0, 8), (3, 5), (6, 4), (13, 11), (14, 11), (16, 8), (17, 7), (19, 8)];
+        let signals = [
+            (0, 8),
+            (3, 5),
+            (6, 4),
+            (13, 11),
+            (14, 11),
+            (16, 8),
+            (17, 7),
+            (19, 8),
+        ];
         for (vector, signal) in signals {
             assert_eq!(signal_of(vector), signal, "vector {vector}");
         }

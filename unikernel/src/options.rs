@@ -2,7 +2,8 @@
 //!
 //! `lintel.KEY=VALUE …` words first, then the program's arguments, then optionally a bare `--` and
 //! `NAME=VALUE` words for its environment. A word may contain `"…"`; inside, a backslash escapes
-//! `"`, `\`, `n`, `t` and `xHH`. A word with quotes in it is never special.
+//! `"`, `\`, `n`, `t` and `xHH`. `\xHH` works outside quotes, too: GRUB takes quotes for itself. A
+//! word with any of this in it is never special.
 
 use crate::platform::ClockChoice;
 use core::fmt;
@@ -93,7 +94,11 @@ impl fmt::Display for Error<'_> {
                  in double quotes",
                 text(word)
             ),
-            Error::Value(word) => write!(f, "bad value in `{}` on the kernel command line", text(word)),
+            Error::Value(word) => write!(
+                f,
+                "bad value in `{}` on the kernel command line",
+                text(word)
+            ),
             Error::Quote => f.write_str(
                 "the kernel command line has an unclosed quote or an unknown escape; use \\\" \\\\ \
                  \\n \\t \\xHH inside double quotes",
@@ -149,7 +154,7 @@ impl<'a> Words<'a> {
             return Ok(None);
         }
         let (mut len, mut inside, mut quoted) = (0, false, false);
-        let opens = self.line[0] == b'"';
+        let opens = matches!(self.line, [b'"', ..] | [b'\\', b'x', ..]);
         while let [byte, rest @ ..] = self.line {
             let byte = match *byte {
                 b' ' | b'\t' | b'\n' if !inside => break,
@@ -157,7 +162,10 @@ impl<'a> Words<'a> {
                     (inside, quoted, self.line) = (!inside, true, rest);
                     continue;
                 }
-                b'\\' if inside => self.escape()?,
+                b'\\' if inside || self.line.get(1) == Some(&b'x') => {
+                    quoted = true;
+                    self.escape()?
+                }
                 byte => {
                     self.line = rest;
                     byte
@@ -171,7 +179,11 @@ impl<'a> Words<'a> {
         }
         let (text, room) = core::mem::take(&mut self.room).split_at_mut(len);
         self.room = room;
-        Ok(Some(Word { text, quoted, opens }))
+        Ok(Some(Word {
+            text,
+            quoted,
+            opens,
+        }))
     }
 
     fn escape(&mut self) -> Result<u8, Error<'a>> {
@@ -224,7 +236,11 @@ pub fn parse<'a>(
             env = true;
             continue;
         }
-        let list = if env { &mut options.env } else { &mut options.args };
+        let list = if env {
+            &mut options.env
+        } else {
+            &mut options.args
+        };
         list.push(text).map_err(|_| Error::TooLong)?;
     }
     Ok(())
@@ -233,7 +249,10 @@ pub fn parse<'a>(
 impl<'a> Options<'a> {
     fn set(&mut self, word: &'a [u8]) -> Result<(), Error<'a>> {
         let body = &word[b"lintel.".len()..];
-        let equals = body.iter().position(|&c| c == b'=').ok_or(Error::Unknown(word))?;
+        let equals = body
+            .iter()
+            .position(|&c| c == b'=')
+            .ok_or(Error::Unknown(word))?;
         let (key, value) = (&body[..equals], &body[equals + 1..]);
         let bad = Error::Value(word);
         match key {
@@ -284,13 +303,18 @@ fn switch(value: &[u8]) -> Option<bool> {
 
 fn ttys(value: &[u8]) -> Option<u8> {
     let parts = value.split(|&c| c == b',').filter(|part| !part.is_empty());
-    parts.map(|part| number(part).filter(|&n| n < 3)).try_fold(0, |set, n| Some(set | 1 << n?))
+    parts
+        .map(|part| number(part).filter(|&n| n < 3))
+        .try_fold(0, |set, n| Some(set | 1 << n?))
 }
 
 fn debug(value: &[u8]) -> Option<Debug> {
     let parts = value.split(|&c| c == b',').filter(|part| !part.is_empty());
     let bit = |part: &[u8]| Debug::NAMES.iter().position(|name| name.as_bytes() == part);
-    parts.map(bit).try_fold(0, |set, n| Some(set | 1 << n?)).map(Debug)
+    parts
+        .map(bit)
+        .try_fold(0, |set, n| Some(set | 1 << n?))
+        .map(Debug)
 }
 
 fn number(value: &[u8]) -> Option<usize> {
@@ -322,18 +346,26 @@ mod tests {
 
     #[test]
     fn quotes_keep_blanks_and_take_away_meaning() {
+        let o = parsed(r"a\x20b \x2d- \x6cintel.x=1").unwrap();
+        assert_eq!(o.args[..], [&b"a b"[..], b"--", b"lintel.x=1"]);
         let o = parsed(r#""lintel.x=1""#).unwrap();
         assert_eq!(o.args[..], [b"lintel.x=1"]);
         let o = parsed(r#"lintel.argv0="/a b" "a b" "" x"\n\x41\""y "--" lintel.cwd=/ -- "E=1 2""#);
         let o = o.unwrap();
         assert_eq!(o.argv0, b"/a b");
-        assert_eq!(o.args[..], [&b"a b"[..], b"", b"x\nA\"y", b"--", b"lintel.cwd=/"]);
+        assert_eq!(
+            o.args[..],
+            [&b"a b"[..], b"", b"x\nA\"y", b"--", b"lintel.cwd=/"]
+        );
         assert_eq!(o.env[..], [b"E=1 2"]);
     }
 
     #[test]
     fn mistakes_are_named() {
-        assert!(matches!(parsed("lintel.colour=red"), Err(Error::Unknown(b"lintel.colour=red"))));
+        assert!(matches!(
+            parsed("lintel.colour=red"),
+            Err(Error::Unknown(b"lintel.colour=red"))
+        ));
         assert!(matches!(parsed("lintel.stdin=maybe"), Err(Error::Value(_))));
         assert!(matches!(parsed("lintel.tty=3"), Err(Error::Value(_))));
         assert!(matches!(parsed("a \"b"), Err(Error::Quote)));

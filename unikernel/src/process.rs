@@ -179,7 +179,10 @@ fn build_stack(options: &Options, elf: &Elf) -> usize {
     rng::bytes(&mut random);
     let random = stack.put(&random);
     let mut pointers = heapless::Vec::<usize, { 2 * options::MAX_WORDS + 1 }>::new();
-    for text in core::iter::once(&options.argv0).chain(&options.args).chain(&options.env) {
+    for text in core::iter::once(&options.argv0)
+        .chain(&options.args)
+        .chain(&options.env)
+    {
         // The capacity is that of both lists and the name.
         let _ = pointers.push(stack.string(text));
     }
@@ -255,7 +258,9 @@ mod tests {
     #[test]
     fn strings_go_down_and_end_in_nul() {
         let mut memory = [0xffu8; 64];
-        let mut stack = StackBuilder { at: memory.as_mut_ptr() as usize + 64 };
+        let mut stack = StackBuilder {
+            at: memory.as_mut_ptr() as usize + 64,
+        };
         let first = stack.string(b"one");
         let second = stack.string(b"two");
         assert_eq!(first - second, 4);

@@ -133,25 +133,49 @@ fn announce() {
 }
 
 const VECTORS: [&str; 20] = [
-    "divide error", "debug exception", "NMI", "breakpoint", "overflow", "bound range exceeded",
-    "invalid opcode", "device not available", "double fault", "coprocessor segment overrun",
-    "invalid TSS", "segment not present", "stack-segment fault", "general protection fault",
-    "page fault", "reserved exception", "x87 floating-point error", "alignment check",
-    "machine check", "SIMD floating-point error",
+    "divide error",
+    "debug exception",
+    "NMI",
+    "breakpoint",
+    "overflow",
+    "bound range exceeded",
+    "invalid opcode",
+    "device not available",
+    "double fault",
+    "coprocessor segment overrun",
+    "invalid TSS",
+    "segment not present",
+    "stack-segment fault",
+    "general protection fault",
+    "page fault",
+    "reserved exception",
+    "x87 floating-point error",
+    "alignment check",
+    "machine check",
+    "SIMD floating-point error",
 ];
 
 /// Prints the crash report of an exception that nobody handles.
 pub fn crash(frame: &Frame) {
     announce();
     let name = VECTORS.get(frame.vector as usize).unwrap_or(&"exception");
-    let place = if fault::in_library(frame.rip as usize) { "kernel: " } else { "" };
+    let place = if fault::in_library(frame.rip as usize) {
+        "kernel: "
+    } else {
+        ""
+    };
     control!(
         "lintel: {place}{name} (vector {}) error {:#x} cr2 {:#018x}",
         frame.vector,
         frame.error,
         CPU.cr2.load(Relaxed)
     );
-    control!("lintel:   rip {:#018x} rsp {:#018x} rflags {:#018x}", frame.rip, frame.rsp, frame.rflags);
+    control!(
+        "lintel:   rip {:#018x} rsp {:#018x} rflags {:#018x}",
+        frame.rip,
+        frame.rsp,
+        frame.rflags
+    );
     let f = frame;
     let rows = [
         ["rax", "rbx", "rcx", "rdx"],
@@ -183,7 +207,9 @@ pub fn backtrace(rip: usize, rsp: usize) {
     control!("lintel:   #0 {rip:#018x}");
     let mut shown = 1;
     for index in 0..STACK_WORDS {
-        let Ok(word) = UserPtr::<usize>::raw_read(rsp.wrapping_add(index * 8)) else { break };
+        let Ok(word) = UserPtr::<usize>::raw_read(rsp.wrapping_add(index * 8)) else {
+            break;
+        };
         if is_return_address(word) {
             control!("lintel:   #{shown} {word:#018x}");
             shown += 1;
@@ -200,7 +226,9 @@ fn is_return_address(word: usize) -> bool {
         return false;
     }
     let mut before = [0; 7];
-    let Ok(7) = UserSlice::new(word.wrapping_sub(7), 7).raw_read(&mut before) else { return false };
+    let Ok(7) = UserSlice::new(word.wrapping_sub(7), 7).raw_read(&mut before) else {
+        return false;
+    };
     // call rel32, or call r/m64 (FF /2) with the lengths its addressing forms can have.
     let indirect = |at: usize| before[at] == 0xff && before[at + 1] >> 3 & 7 == 2;
     before[2] == 0xe8 || indirect(5) || indirect(4) || indirect(3) || indirect(1) || indirect(0)

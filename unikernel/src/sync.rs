@@ -23,7 +23,10 @@ unsafe impl<T: Send> Sync for SpinLock<T> {}
 impl<T> SpinLock<T> {
     /// A free lock around `value`.
     pub const fn new(value: T) -> Self {
-        Self { raw: RawSpinlock::INIT, data: UnsafeCell::new(value) }
+        Self {
+            raw: RawSpinlock::INIT,
+            data: UnsafeCell::new(value),
+        }
     }
 
     /// Takes the lock with upcalls deferred until the guard is dropped.
@@ -34,7 +37,10 @@ impl<T> SpinLock<T> {
     pub fn lock(&self) -> Guard<'_, T> {
         let was = cpu::soft_disable();
         self.acquire();
-        Guard { lock: self, reopen: was }
+        Guard {
+            lock: self,
+            reopen: was,
+        }
     }
 
     /// Takes the lock and leaves the soft interrupt flag alone.
@@ -44,7 +50,10 @@ impl<T> SpinLock<T> {
     #[inline]
     pub fn lock_no_irq(&self) -> Guard<'_, T> {
         self.acquire();
-        Guard { lock: self, reopen: false }
+        Guard {
+            lock: self,
+            reopen: false,
+        }
     }
 
     /// Takes the lock if it is free, with upcalls deferred: for reports of crashes, which may have
@@ -52,7 +61,10 @@ impl<T> SpinLock<T> {
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
         let was = cpu::soft_disable();
         if self.raw.try_lock() {
-            return Some(Guard { lock: self, reopen: was });
+            return Some(Guard {
+                lock: self,
+                reopen: was,
+            });
         }
         cpu::soft_restore(was);
         None

@@ -39,8 +39,15 @@ pub fn init(entry_tsc: u64, choice: ClockChoice) {
 }
 
 fn choice() -> ClockChoice {
-    let all = [ClockChoice::Auto, ClockChoice::Pvclock, ClockChoice::Cpuid, ClockChoice::Pit];
-    all.into_iter().find(|&c| c as u64 == CHOICE.load(Relaxed)).unwrap_or(ClockChoice::Auto)
+    let all = [
+        ClockChoice::Auto,
+        ClockChoice::Pvclock,
+        ClockChoice::Cpuid,
+        ClockChoice::Pit,
+    ];
+    all.into_iter()
+        .find(|&c| c as u64 == CHOICE.load(Relaxed))
+        .unwrap_or(ClockChoice::Auto)
 }
 
 /// The multiplier for a counter of `hz` ticks a second (more than 1 MHz).
@@ -57,7 +64,11 @@ pub const fn scale(ticks: u64, mult: u64) -> u64 {
 #[inline(always)]
 fn mult() -> u64 {
     let mult = MULT.load(Relaxed);
-    if mult != 0 { mult } else { lintel_fast_cold_calibrate() }
+    if mult != 0 {
+        mult
+    } else {
+        lintel_fast_cold_calibrate()
+    }
 }
 
 /// First use of the clock. Kept out of line so that the fast path stays free of everything that
@@ -170,7 +181,11 @@ fn wait(deadline: Option<u64>, wake: impl Fn() -> bool) -> bool {
         if wake() {
             return true;
         }
-        let now = if deadline.is_some() { monotonic_ns() } else { 0 };
+        let now = if deadline.is_some() {
+            monotonic_ns()
+        } else {
+            0
+        };
         let left = deadline.map(|d| d.saturating_sub(now));
         if left == Some(0) {
             return false;
@@ -196,16 +211,26 @@ mod tests {
     fn split_equals_division_at_the_edges() {
         for seconds in [0, 1, 59, 1 << 20, 1_700_000_000, 18_446_744_073] {
             for nanos in [0, 1, 499_999_999, 999_999_999] {
-                let Some(ns) = (seconds * NANOS).checked_add(nanos) else { continue };
+                let Some(ns) = (seconds * NANOS).checked_add(nanos) else {
+                    continue;
+                };
                 assert_eq!(split(ns), (ns / NANOS, (ns % NANOS) as u32), "{ns}");
             }
         }
-        assert_eq!(split(u64::MAX), (u64::MAX / NANOS, (u64::MAX % NANOS) as u32));
+        assert_eq!(
+            split(u64::MAX),
+            (u64::MAX / NANOS, (u64::MAX % NANOS) as u32)
+        );
     }
 
     #[test]
     fn scaling_is_exact_to_a_part_per_billion() {
-        for hz in [1_000_000_000u64, 2_445_403_000, 2_900_000_000, 4_999_999_999] {
+        for hz in [
+            1_000_000_000u64,
+            2_445_403_000,
+            2_900_000_000,
+            4_999_999_999,
+        ] {
             let second = scale(hz, mult_for(hz));
             assert!((NANOS - 2..=NANOS).contains(&second), "{hz}: {second}");
         }

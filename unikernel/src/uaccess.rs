@@ -140,14 +140,36 @@ pub fn fixup(rip: usize) -> Option<usize> {
     let zero = lintel_ua_zero as *const () as usize;
     // Each row: first faulting address, one past the last, where to go on.
     let rows = [
-        (at(lintel_ua_wide), at(lintel_ua_wide_end), at(lintel_ua_bytes)),
-        (at(lintel_ua_bytes), at(lintel_ua_bytes_end), at(lintel_ua_bytes_end)),
+        (
+            at(lintel_ua_wide),
+            at(lintel_ua_wide_end),
+            at(lintel_ua_bytes),
+        ),
+        (
+            at(lintel_ua_bytes),
+            at(lintel_ua_bytes_end),
+            at(lintel_ua_bytes_end),
+        ),
         (put2, zero, at(lintel_ua_fault)),
-        (at(lintel_ua_words), at(lintel_ua_words_end), at(lintel_ua_words_fault)),
-        (at(lintel_ua_zero_bytes), at(lintel_ua_zero_end), at(lintel_ua_zero_end)),
-        (at(lintel_ua_str_load), at(lintel_ua_str_load_end), at(lintel_ua_str_fault)),
+        (
+            at(lintel_ua_words),
+            at(lintel_ua_words_end),
+            at(lintel_ua_words_fault),
+        ),
+        (
+            at(lintel_ua_zero_bytes),
+            at(lintel_ua_zero_end),
+            at(lintel_ua_zero_end),
+        ),
+        (
+            at(lintel_ua_str_load),
+            at(lintel_ua_str_load_end),
+            at(lintel_ua_str_fault),
+        ),
     ];
-    rows.iter().find(|row| (row.0..row.1).contains(&rip)).map(|row| row.2)
+    rows.iter()
+        .find(|row| (row.0..row.1).contains(&rip))
+        .map(|row| row.2)
 }
 
 /// The library's own writable memory: two ranges (data, bss), as start and length. A system call
@@ -258,7 +280,12 @@ impl<T: Pod> UserPtr<T> {
 
     /// Copies one value out.
     pub fn write(self, value: &T) -> Result<(), Errno> {
-        copy(self.0, core::ptr::from_ref(value) as usize, size_of::<T>(), self.0)
+        copy(
+            self.0,
+            core::ptr::from_ref(value) as usize,
+            size_of::<T>(),
+            self.0,
+        )
     }
 }
 
@@ -282,7 +309,11 @@ impl UserPtr<[u64; 2]> {
         }
         // SAFETY: the range is not ours; if it is not mapped the fixup returns 1.
         let failed = unsafe { lintel_ua_put2(self.0, low, high) };
-        if failed == 0 { Ok(()) } else { Err(Errno::EFAULT) }
+        if failed == 0 {
+            Ok(())
+        } else {
+            Err(Errno::EFAULT)
+        }
     }
 }
 
@@ -293,7 +324,11 @@ fn copy(dst: usize, src: usize, len: usize, user: usize) -> Result<(), Errno> {
     // SAFETY: one side is kernel memory of `len` bytes (the callers' types say so), the other is
     // checked not to be ours; a fault in it ends in a landing pad.
     let left = unsafe { lintel_ua_copy(dst, src, len) };
-    if left == 0 { Ok(()) } else { Err(Errno::EFAULT) }
+    if left == 0 {
+        Ok(())
+    } else {
+        Err(Errno::EFAULT)
+    }
 }
 
 /// `len` bytes of alleged user memory.
@@ -416,14 +451,22 @@ mod tests {
     fn every_short_length_is_cleared_exactly() {
         for len in 0..70 {
             let mut out = [0xaau8; 80];
-            assert_eq!(UserSlice::new(out.as_mut_ptr() as usize, len).zero(), Ok(len));
+            assert_eq!(
+                UserSlice::new(out.as_mut_ptr() as usize, len).zero(),
+                Ok(len)
+            );
             assert!(out[..len].iter().all(|&b| b == 0) && out[len..].iter().all(|&b| b == 0xaa));
         }
     }
 
     #[test]
     fn ranges_outside_the_lower_half_are_refused() {
-        for (start, len) in [(usize::MAX, 1), (USER_END, 1), (USER_END - 1, 2), (1, usize::MAX)] {
+        for (start, len) in [
+            (usize::MAX, 1),
+            (USER_END, 1),
+            (USER_END - 1, 2),
+            (1, usize::MAX),
+        ] {
             assert_eq!(UserSlice::new(start, len).zero(), Err(Errno::EFAULT));
         }
         assert_eq!(UserPtr::<u64>::new(1 << 63).read(), Err(Errno::EFAULT));
@@ -441,7 +484,10 @@ mod tests {
     #[test]
     fn fixups_cover_the_copy_instructions_and_nothing_else() {
         let bytes = lintel_ua_bytes as *const () as usize;
-        assert_eq!(fixup(bytes), Some(lintel_ua_bytes_end as *const () as usize));
+        assert_eq!(
+            fixup(bytes),
+            Some(lintel_ua_bytes_end as *const () as usize)
+        );
         assert_eq!(fixup(lintel_ua_wide as *const () as usize), Some(bytes));
         assert_eq!(fixup(lintel_ua_copy as *const () as usize), None);
         assert_eq!(fixup(0), None);

@@ -48,7 +48,10 @@ fn range(start: &'static u8, end: &'static u8) -> Range<usize> {
 }
 
 fn stack(guard: &'static u8, top: &'static u8) -> Stack {
-    Stack { guard: at(guard), top: at(top) }
+    Stack {
+        guard: at(guard),
+        top: at(top),
+    }
 }
 
 fn image() -> Image {

@@ -11,9 +11,14 @@ pub(super) unsafe fn read(address: usize, into: &mut BootInfo) {
     // An unreadable structure leaves no memory, which is reported as such.
     let Ok(info) = loaded else { return };
     into.protocol = info.start_address()..info.end_address();
-    let areas = info.memory_map_tag().into_iter().flat_map(|tag| tag.memory_areas());
+    let areas = info
+        .memory_map_tag()
+        .into_iter()
+        .flat_map(|tag| tag.memory_areas());
     for area in areas.filter(|a| a.typ() == MemoryAreaType::Available) {
-        let _ = into.memory.push(area.start_address() as usize..area.end_address() as usize);
+        let _ = into
+            .memory
+            .push(area.start_address() as usize..area.end_address() as usize);
     }
     if let Some(line) = info.command_line_tag().and_then(|tag| tag.cmdline().ok()) {
         // SAFETY: the string is inside the structure, which `protocol` keeps reserved for good.

@@ -57,8 +57,10 @@ pub(super) unsafe fn read(address: usize, into: &mut BootInfo) {
             }
         }
         if start.command_line != 0 {
-            into.command_line =
-                super::c_string(start.command_line as usize, unikernel::options::MAX_LINE + 1);
+            into.command_line = super::c_string(
+                start.command_line as usize,
+                unikernel::options::MAX_LINE + 1,
+            );
         }
         if start.module_count != 0 {
             let module = (start.modules as *const Module).read_unaligned();

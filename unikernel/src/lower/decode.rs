@@ -62,7 +62,11 @@ pub fn decode(code: &[u8]) -> Option<Instruction> {
         0xc3 if !rex => (1, Kind::Return, false),
         _ => return None,
     };
-    (len <= code.len()).then_some(Instruction { len, kind, sets_flags })
+    (len <= code.len()).then_some(Instruction {
+        len,
+        kind,
+        sets_flags,
+    })
 }
 
 /// The opcode extension in the ModRM byte behind the opcode at `at`.
@@ -89,14 +93,24 @@ fn with_operand(
         _ => 0,
     };
     let rip_relative = mode == 0 && base == 5;
-    let kind = if rip_relative { Kind::RipRelative(operand) } else { Kind::Plain };
+    let kind = if rip_relative {
+        Kind::RipRelative(operand)
+    } else {
+        Kind::Plain
+    };
     Some((operand + sib + displacement + immediate, kind, sets_flags))
 }
 
 /// Whether `code` starts with what compilers and assemblers put between functions.
 pub fn is_padding(code: &[u8]) -> bool {
-    let nop = code.iter().position(|&byte| byte != 0x66).map(|at| &code[at..]);
-    matches!(nop, Some([0x90, ..] | [0xcc, ..] | [0x0f, 0x1f, ..] | [0x2e, 0x0f, 0x1f, ..]))
+    let nop = code
+        .iter()
+        .position(|&byte| byte != 0x66)
+        .map(|at| &code[at..]);
+    matches!(
+        nop,
+        Some([0x90, ..] | [0xcc, ..] | [0x0f, 0x1f, ..] | [0x2e, 0x0f, 0x1f, ..])
+    )
 }
 
 #[cfg(test)]

@@ -87,10 +87,17 @@ pub fn init(start: usize, enabled: bool) {
 
 /// Counts so far; none when a crash interrupted the lowering itself.
 pub fn stats() -> Stats {
-    let Some(sites) = SITES.try_lock() else { return Stats::default() };
+    let Some(sites) = SITES.try_lock() else {
+        return Stats::default();
+    };
     let unproven = sites.trapped.iter().filter(|site| site.1).count();
     let (lowered, trapped) = (sites.lowered.len(), sites.trapped.len());
-    Stats { lowered, trapped, unproven, traps: TRAPS.load(Relaxed) }
+    Stats {
+        lowered,
+        trapped,
+        unproven,
+        traps: TRAPS.load(Relaxed),
+    }
 }
 
 /// The executed site number `index` that is still a trap.
@@ -126,18 +133,28 @@ pub fn redirect(rip: usize) -> Option<usize> {
 pub fn original(rip: usize) -> Option<usize> {
     let sites = SITES.try_lock()?;
     let slot = |moved: usize| moved - MOVED..moved - MOVED + SLOT;
-    let &(site, moved) = sites.lowered.iter().find(|entry| slot(entry.1).contains(&rip))?;
+    let &(site, moved) = sites
+        .lowered
+        .iter()
+        .find(|entry| slot(entry.1).contains(&rip))?;
     Some(site + if rip >= moved { 2 + (rip - moved) } else { 0 })
 }
 
 impl Sites {
     const fn new() -> Self {
         let slots = [0; ARENA / SLOT / 64 + 1];
-        Self { slots, lowered: Vec::new(), trapped: Vec::new() }
+        Self {
+            slots,
+            lowered: Vec::new(),
+            trapped: Vec::new(),
+        }
     }
 
     fn find(&self, site: usize) -> Option<usize> {
-        let index = self.lowered.binary_search_by_key(&site, |entry| entry.0).ok()?;
+        let index = self
+            .lowered
+            .binary_search_by_key(&site, |entry| entry.0)
+            .ok()?;
         Some(self.lowered[index].1)
     }
 
@@ -188,14 +205,22 @@ impl Sites {
 
 /// Puts memory behind the arena's pages of `at..at + len`, executable and not writable.
 fn back_arena(at: usize, len: usize) -> Result<(), Errno> {
-    let text = paging::Access { write: false, execute: true, user: true };
+    let text = paging::Access {
+        write: false,
+        execute: true,
+        user: true,
+    };
     for page in (page_down(at)..at + len).step_by(PAGE) {
         if paging::lookup(page).is_some() {
             continue;
         }
         // The arena's address may itself be that of RAM, reserved at boot: then it backs itself.
         let ram = FRAMES.lock().exists(page);
-        let frame = if ram { page } else { frames::alloc_zeroed().ok_or(Errno::ENOMEM)? };
+        let frame = if ram {
+            page
+        } else {
+            frames::alloc_zeroed().ok_or(Errno::ENOMEM)?
+        };
         paging::map(page..page + PAGE, frame, text)?;
     }
     Ok(())

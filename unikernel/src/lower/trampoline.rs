@@ -32,12 +32,21 @@ impl Tail {
     pub fn read(code: &[u8]) -> Option<Self> {
         let first = decode(code)?;
         match first.kind {
-            Kind::Return if is_padding(&code[1..]) => Some(Self { first, second: None }),
+            Kind::Return if is_padding(&code[1..]) => Some(Self {
+                first,
+                second: None,
+            }),
             Kind::Return => None,
-            _ if first.len >= 3 => Some(Self { first, second: None }),
+            _ if first.len >= 3 => Some(Self {
+                first,
+                second: None,
+            }),
             Kind::Plain if first.len == 2 => {
                 let second = decode(&code[2..]).filter(|i| i.kind != Kind::Return)?;
-                Some(Self { first, second: Some(second) })
+                Some(Self {
+                    first,
+                    second: Some(second),
+                })
             }
             _ => None,
         }
@@ -97,7 +106,9 @@ impl Assembler {
                 self.bytes(&displacement)?;
                 self.bytes(&code[offset + 4..])?;
             }
-            Kind::Branch(condition) => self.branch(&[0x0f, 0x80 | condition], target(code, behind)?)?,
+            Kind::Branch(condition) => {
+                self.branch(&[0x0f, 0x80 | condition], target(code, behind)?)?
+            }
             Kind::Jump => {
                 self.branch(&[0xe9], target(code, behind)?)?;
                 return Some(true);
@@ -119,12 +130,23 @@ fn target(code: &[u8], behind: usize) -> Option<usize> {
 
 /// A rel32 from the address behind an instruction; `None` when it is out of reach.
 pub fn distance(from: usize, to: usize) -> Option<[u8; 4]> {
-    i32::try_from(to as i64 - from as i64).ok().map(i32::to_le_bytes)
+    i32::try_from(to as i64 - from as i64)
+        .ok()
+        .map(i32::to_le_bytes)
 }
 
 /// The trampoline at `at` for the `syscall` at `site`, behind which are `code` and so `tail`.
-pub fn build(at: usize, site: usize, code: &[u8], tail: &Tail, shim: usize) -> Option<Vec<u8, SLOT>> {
-    let mut out = Assembler { at, code: Vec::new() };
+pub fn build(
+    at: usize,
+    site: usize,
+    code: &[u8],
+    tail: &Tail,
+    shim: usize,
+) -> Option<Vec<u8, SLOT>> {
+    let mut out = Assembler {
+        at,
+        code: Vec::new(),
+    };
     out.bytes(&STEP_DOWN)?;
     out.branch(&[0xe8], shim)?;
     out.bytes(&STEP_UP)?;
@@ -156,7 +178,10 @@ mod tests {
         let code = built(&[0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff, 0x77]);
         assert_eq!(0x100a + field(&code, 6), 0x3000);
         assert_eq!(code[MOVED..MOVED + 6], [0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff]);
-        assert_eq!(0x1000 + code.len() as i64 + field(&code, code.len() - 4), 0x2008);
+        assert_eq!(
+            0x1000 + code.len() as i64 + field(&code, code.len() - 4),
+            0x2008
+        );
     }
 
     #[test]
@@ -166,7 +191,10 @@ mod tests {
         assert_eq!(code[MOVED..MOVED + 4], [0x85, 0xc0, 0x0f, 0x84]);
         let behind = 0x1000 + MOVED as i64 + 8;
         assert_eq!(behind + field(&code, MOVED + 4), 0x2006 + 0x24);
-        assert_eq!(0x1000 + code.len() as i64 + field(&code, code.len() - 4), 0x2006);
+        assert_eq!(
+            0x1000 + code.len() as i64 + field(&code, code.len() - 4),
+            0x2006
+        );
     }
 
     #[test]

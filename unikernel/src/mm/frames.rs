@@ -32,12 +32,22 @@ fn get(map: &[u64], frame: usize) -> bool {
 
 fn put(map: &mut [u64], frame: usize, value: bool) {
     let mask = 1 << (frame % 64);
-    if value { map[frame / 64] |= mask } else { map[frame / 64] &= !mask }
+    if value {
+        map[frame / 64] |= mask
+    } else {
+        map[frame / 64] &= !mask
+    }
 }
 
 impl Frames {
     const fn empty() -> Self {
-        Self { used: &mut [], user: &mut [], pool: 0..0, free: 0, total: 0 }
+        Self {
+            used: &mut [],
+            user: &mut [],
+            pool: 0..0,
+            free: 0,
+            total: 0,
+        }
     }
 
     /// Words that each of the two maps needs for RAM up to address `top`.
@@ -51,7 +61,13 @@ impl Frames {
         used.fill(!0);
         user.fill(0);
         let pool = pool.start / PAGE..pool.end / PAGE;
-        *self = Self { used, user, pool, free: 0, total: 0 };
+        *self = Self {
+            used,
+            user,
+            pool,
+            free: 0,
+            total: 0,
+        };
     }
 
     /// Declares the whole frames inside `bytes` to be free RAM.
@@ -105,7 +121,11 @@ impl Frames {
         if count == 0 || count > self.free {
             return None;
         }
-        let small = if count <= SMALL_RUN { self.first_fit(count) } else { None };
+        let small = if count <= SMALL_RUN {
+            self.first_fit(count)
+        } else {
+            None
+        };
         let first = small.or_else(|| self.last_fit(count))?;
         self.take(first..first + count);
         Some(first * PAGE)

@@ -37,7 +37,10 @@ impl Heap {
     /// An empty heap; memory is taken from the frames on demand.
     #[allow(clippy::new_without_default, reason = "const, for a static")]
     pub const fn new() -> Self {
-        let tiers = Tiers { classes: [None; CLASSES], odd: ListHeap::empty() };
+        let tiers = Tiers {
+            classes: [None; CLASSES],
+            odd: ListHeap::empty(),
+        };
         Self(SpinLock::new(tiers))
     }
 }
@@ -55,7 +58,9 @@ impl Tiers {
         if self.classes[class].is_none() && !self.refill(class) {
             return null_mut();
         }
-        let Some(block) = self.classes[class] else { return null_mut() };
+        let Some(block) = self.classes[class] else {
+            return null_mut();
+        };
         // SAFETY: blocks on the list are free memory of the heap's, at least 16 bytes, and were
         // initialised as `Free` when pushed.
         self.classes[class] = unsafe { block.as_ref().next };
@@ -71,7 +76,9 @@ impl Tiers {
     }
 
     fn refill(&mut self, class: usize) -> bool {
-        let Some(page) = FRAMES.lock().alloc(1) else { return false };
+        let Some(page) = FRAMES.lock().alloc(1) else {
+            return false;
+        };
         for offset in (0..PAGE).step_by(SMALLEST << class).rev() {
             if let Some(block) = NonNull::new((page + offset) as *mut Free) {
                 self.push(class, block);
@@ -87,7 +94,9 @@ impl Tiers {
             // SAFETY: the region is fresh RAM, ours for good.
             unsafe { self.odd.init(region as *mut u8, ODD_REGION) };
         }
-        self.odd.allocate_first_fit(layout).map_or(null_mut(), NonNull::as_ptr)
+        self.odd
+            .allocate_first_fit(layout)
+            .map_or(null_mut(), NonNull::as_ptr)
     }
 
     fn owns_odd(&self, pointer: *mut u8) -> bool {
@@ -97,7 +106,10 @@ impl Tiers {
 }
 
 fn whole_frames(size: usize) -> *mut u8 {
-    FRAMES.lock().alloc(size.div_ceil(PAGE)).map_or(null_mut(), |address| address as *mut u8)
+    FRAMES
+        .lock()
+        .alloc(size.div_ceil(PAGE))
+        .map_or(null_mut(), |address| address as *mut u8)
 }
 
 // SAFETY: blocks are at least `layout` large and aligned (class sizes are powers of two inside a
@@ -121,7 +133,9 @@ unsafe impl GlobalAlloc for Heap {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        let (size, Some(block)) = (effective(layout), NonNull::new(pointer)) else { return };
+        let (size, Some(block)) = (effective(layout), NonNull::new(pointer)) else {
+            return;
+        };
         let mut tiers = self.0.lock();
         if size <= LARGEST_CLASS {
             tiers.push(class_of(size), block.cast());
@@ -146,7 +160,10 @@ mod tests {
 
     #[test]
     fn blocks_are_reused_in_lifo_order() {
-        let mut tiers = Tiers { classes: [None; CLASSES], odd: ListHeap::empty() };
+        let mut tiers = Tiers {
+            classes: [None; CLASSES],
+            odd: ListHeap::empty(),
+        };
         let block = Box::leak(Box::new([0u64; 8])).as_mut_ptr().cast::<Free>();
         tiers.push(2, NonNull::new(block).unwrap());
         assert_eq!(tiers.pop(2), block.cast());

@@ -42,7 +42,12 @@ pub fn build(boot: &BootInfo) -> Result<(), Error> {
     let too_small = Error::TooSmall(ram / 1024);
     let top = boot.memory.iter().map(|r| r.end).max().unwrap_or(0);
     let image_end = page_up(boot.image.end).unwrap_or(usize::MAX);
-    let low = boot.memory.iter().find(|r| r.contains(&boot.image.header)).cloned().unwrap_or(0..0);
+    let low = boot
+        .memory
+        .iter()
+        .find(|r| r.contains(&boot.image.header))
+        .cloned()
+        .unwrap_or(0..0);
     // Two maps of one bit a frame each, then the pool.
     let maps = 2 * Frames::words_for(top) * 8;
     let pool = page_up(image_end + maps).unwrap_or(usize::MAX);
@@ -50,12 +55,18 @@ pub fn build(boot: &BootInfo) -> Result<(), Error> {
     if pool.end > low.end {
         return Err(too_small);
     }
-    if boot.initrd.as_ref().is_some_and(|i| !boot.memory.iter().any(|r| within(i, r))) {
+    if boot
+        .initrd
+        .as_ref()
+        .is_some_and(|i| !boot.memory.iter().any(|r| within(i, r)))
+    {
         return Err(Error::Initrd);
     }
     init_frames(boot, top, image_end, pool.clone());
     let mapped = map_image(boot).and_then(|()| map_ram(boot, image_end));
-    mapped.and_then(|()| clear_arena(boot)).map_err(|_| too_small)?;
+    mapped
+        .and_then(|()| clear_arena(boot))
+        .map_err(|_| too_small)?;
     space::init(boot, pool.end);
     Ok(())
 }
@@ -75,12 +86,16 @@ fn init_frames(boot: &BootInfo, top: usize, maps: usize, pool: Range<usize>) {
     };
     let mut frames = FRAMES.lock();
     frames.init(used, user, pool.clone());
-    boot.memory.iter().for_each(|region| frames.add(region.clone()));
+    boot.memory
+        .iter()
+        .for_each(|region| frames.add(region.clone()));
     // Low memory is the firmware's; the image and the maps are taken.
     frames.reserve(0..1 << 20);
     frames.reserve(page_down(boot.image.header)..pool.start);
     frames.reserve(boot.protocol.clone());
-    boot.initrd.iter().for_each(|initrd| frames.reserve(initrd.clone()));
+    boot.initrd
+        .iter()
+        .for_each(|initrd| frames.reserve(initrd.clone()));
     frames.reserve(lower::arena(boot.image.header));
 }
 
@@ -88,10 +103,17 @@ fn init_frames(boot: &BootInfo, top: usize, maps: usize, pool: Range<usize>) {
 fn map_ram(boot: &BootInfo, image_end: usize) -> Result<(), Errno> {
     let large = |n: usize| n.next_multiple_of(LARGE);
     let small = large(image_end) + SMALL_PAGES;
-    let low_end = boot.memory.iter().filter(|r| r.start < 1 << 32).map(|r| large(r.end)).max();
+    let low_end = boot
+        .memory
+        .iter()
+        .filter(|r| r.start < 1 << 32)
+        .map(|r| large(r.end))
+        .max();
     let low_end = low_end.unwrap_or(small);
     // The boot tables' first directory maps a whole GiB; what is not RAM goes.
-    (low_end..1 << 30).step_by(LARGE).for_each(paging::unmap_large);
+    (low_end..1 << 30)
+        .step_by(LARGE)
+        .for_each(paging::unmap_large);
     // Not the image: this very code must stay executable all along.
     paging::map_identity(PAGE..page_down(boot.image.header), Access::DATA)?;
     paging::unmap(0..PAGE)?;
@@ -118,10 +140,34 @@ fn map_image(boot: &BootInfo) -> Result<(), Errno> {
     for segment in elf.segments() {
         let range = page_down(segment.memory().start)..page_up(segment.memory().end).unwrap_or(0);
         let (write, execute) = (segment.flags & 2 != 0, segment.flags & 1 != 0);
-        paging::map_identity(range, Access { write, execute, user: true })?;
+        paging::map_identity(
+            range,
+            Access {
+                write,
+                execute,
+                user: true,
+            },
+        )?;
     }
     let [text, data] = &boot.image.monitor;
-    paging::map_identity(text.clone(), Access { write: false, execute: true, user: false })?;
-    paging::map_identity(data.clone(), Access { write: true, execute: false, user: false })?;
-    boot.image.stacks.iter().try_for_each(|s| paging::unmap(s.guard..s.guard + PAGE))
+    paging::map_identity(
+        text.clone(),
+        Access {
+            write: false,
+            execute: true,
+            user: false,
+        },
+    )?;
+    paging::map_identity(
+        data.clone(),
+        Access {
+            write: true,
+            execute: false,
+            user: false,
+        },
+    )?;
+    boot.image
+        .stacks
+        .iter()
+        .try_for_each(|s| paging::unmap(s.guard..s.guard + PAGE))
 }

@@ -23,7 +23,11 @@ pub struct Access {
 
 impl Access {
     /// Ordinary data.
-    pub const DATA: Self = Self { write: true, execute: false, user: true };
+    pub const DATA: Self = Self {
+        write: true,
+        execute: false,
+        user: true,
+    };
 
     fn bits(self) -> u64 {
         let mut flags = Flags::PRESENT | Flags::ACCESSED | Flags::DIRTY;
@@ -91,7 +95,10 @@ fn split(table: usize, value: u64, span: usize) {
     let start = value & ADDRESS & !(LARGE as u64 - 1);
     let bits = value & !ADDRESS & !Flags::HUGE_PAGE.bits();
     for index in 0..512 {
-        write(slot(table, 0, index << 12), (start + (index << 12) as u64) | bits);
+        write(
+            slot(table, 0, index << 12),
+            (start + (index << 12) as u64) | bits,
+        );
     }
 }
 
@@ -111,7 +118,10 @@ fn leaf(address: usize, create: bool) -> Option<*mut u64> {
 pub fn map_large(range: Range<usize>, access: Access) -> Result<(), Errno> {
     for address in range.step_by(LARGE) {
         let entry = directory_entry(address, true).ok_or(Errno::ENOMEM)?;
-        write(entry, address as u64 | access.bits() | Flags::HUGE_PAGE.bits());
+        write(
+            entry,
+            address as u64 | access.bits() | Flags::HUGE_PAGE.bits(),
+        );
     }
     Ok(())
 }
@@ -158,7 +168,11 @@ pub fn protect(range: Range<usize>, access: Option<Access>) -> Result<bool, Errn
             continue;
         }
         let entry = leaf(address, true).ok_or(Errno::ENOMEM)?;
-        let target = if wanted == 0 { 0 } else { address as u64 | wanted };
+        let target = if wanted == 0 {
+            0
+        } else {
+            address as u64 | wanted
+        };
         changed |= read(entry) != target;
         write(entry, target);
     }

@@ -33,13 +33,12 @@ struct Space {
 }
 
 static SPACE: SpinLock<Space> = SpinLock::new(Space {
-        image: 0..0,
-        monitor: [0..0, 0..0],
-        break_start: 0,
-        break_end: 0,
-        stack_low: STACK_TOP,
-    },
-);
+    image: 0..0,
+    monitor: [0..0, 0..0],
+    break_start: 0,
+    break_end: 0,
+    stack_low: STACK_TOP,
+});
 
 /// Fixes where things are; the break starts, empty, at `break_start`.
 pub fn init(boot: &BootInfo, break_start: usize) {
@@ -97,7 +96,11 @@ pub fn map_anonymous(len: usize, access: Option<Access>) -> Result<usize, Errno>
 
 /// MAP_FIXED: replaces pages that the application mapped before; elsewhere there is no memory to
 /// put there (`ENOMEM`).
-pub fn map_fixed(range: Range<usize>, access: Option<Access>, replace: bool) -> Result<usize, Errno> {
+pub fn map_fixed(
+    range: Range<usize>,
+    access: Option<Access>,
+    replace: bool,
+) -> Result<usize, Errno> {
     take_at(range.clone(), replace)?;
     restore(range.clone());
     clear(&range);

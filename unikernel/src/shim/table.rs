@@ -75,7 +75,11 @@ pub unsafe extern "C" fn unknown(
 
 /// The unimplemented calls that were made, as (number, count).
 pub fn unknown_calls() -> impl Iterator<Item = (usize, u32)> {
-    UNKNOWN.iter().enumerate().map(|(n, count)| (n, count.load(Relaxed))).filter(|c| c.1 != 0)
+    UNKNOWN
+        .iter()
+        .enumerate()
+        .map(|(n, count)| (n, count.load(Relaxed)))
+        .filter(|c| c.1 != 0)
 }
 
 macro_rules! export_name {
@@ -272,7 +276,9 @@ pub static CLASSES: [u8; LIMIT] = {
 
 /// The name of a number that has a row.
 pub fn name_of(number: usize) -> Option<&'static str> {
-    ROWS.iter().find(|row| row.nr as usize == number).map(|row| row.name)
+    ROWS.iter()
+        .find(|row| row.nr as usize == number)
+        .map(|row| row.name)
 }
 
 #[cfg(test)]
@@ -283,7 +289,11 @@ mod tests {
     fn rows_are_unique_and_in_range() {
         for (i, row) in ROWS.iter().enumerate() {
             assert!((row.nr as usize) < LIMIT, "{}", row.name);
-            assert!(ROWS[..i].iter().all(|r| r.nr != row.nr), "{} twice", row.name);
+            assert!(
+                ROWS[..i].iter().all(|r| r.nr != row.nr),
+                "{} twice",
+                row.name
+            );
             if row.level == Level::Partial {
                 assert!(!row.note.is_empty(), "{}: partial needs a note", row.name);
             }

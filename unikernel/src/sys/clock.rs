@@ -116,8 +116,16 @@ mod tests {
 
     #[test]
     fn timespecs_are_checked() {
-        let cases = [(0, 0, Ok(0)), (1, 5, Ok(NANOS + 5)), (0, 1_000_000_000, Err(Errno::EINVAL))];
-        let more = [(-1, 0, Err(Errno::EINVAL)), (0, -1, Err(Errno::EINVAL)), (i64::MAX, 0, Ok(u64::MAX))];
+        let cases = [
+            (0, 0, Ok(0)),
+            (1, 5, Ok(NANOS + 5)),
+            (0, 1_000_000_000, Err(Errno::EINVAL)),
+        ];
+        let more = [
+            (-1, 0, Err(Errno::EINVAL)),
+            (0, -1, Err(Errno::EINVAL)),
+            (i64::MAX, 0, Ok(u64::MAX)),
+        ];
         for (tv_sec, tv_nsec, expected) in cases.into_iter().chain(more) {
             let spec = abi::__kernel_timespec { tv_sec, tv_nsec };
             let pointer = UserPtr::new(core::ptr::from_ref(&spec) as usize);

@@ -25,7 +25,11 @@ pub fn futex(
         abi::FUTEX_WAKE_BITSET | abi::FUTEX_WAIT_BITSET if bits == 0 => Err(Errno::EINVAL),
         abi::FUTEX_WAKE | abi::FUTEX_WAKE_BITSET => {
             // A private futex needs no page behind it, but an address that could have one.
-            if crate::uaccess::access_ok(word.address(), 4) { Ok(0) } else { Err(Errno::EFAULT) }
+            if crate::uaccess::access_ok(word.address(), 4) {
+                Ok(0)
+            } else {
+                Err(Errno::EFAULT)
+            }
         }
         abi::FUTEX_WAIT | abi::FUTEX_WAIT_BITSET => {
             let timeout = timeout.optional().map(clock::nanoseconds).transpose()?;
@@ -65,7 +69,10 @@ mod tests {
 
     #[test]
     fn nobody_is_woken_and_a_changed_word_is_not_waited_for() {
-        assert_eq!(call(&5, abi::FUTEX_WAKE | abi::FUTEX_PRIVATE_FLAG, 1), Ok(0));
+        assert_eq!(
+            call(&5, abi::FUTEX_WAKE | abi::FUTEX_PRIVATE_FLAG, 1),
+            Ok(0)
+        );
         assert_eq!(call(&5, abi::FUTEX_WAIT, 4), Err(Errno::EAGAIN));
         assert_eq!(call(&5, abi::FUTEX_REQUEUE, 4), Err(Errno::ENOSYS));
         let odd = futex(UserPtr::new(1), abi::FUTEX_WAKE, 1, UserPtr::new(0), 0, 0);

@@ -98,8 +98,7 @@ fn set_limit(resource: u32, wanted: &rlimit64) -> Result<(), Errno> {
     if wanted.rlim_cur > wanted.rlim_max {
         return Err(Errno::EINVAL);
     }
-    let unchanged =
-        (wanted.rlim_cur, wanted.rlim_max) == (current.rlim_cur, current.rlim_max);
+    let unchanged = (wanted.rlim_cur, wanted.rlim_max) == (current.rlim_cur, current.rlim_max);
     match resource {
         _ if unchanged => return Ok(()),
         abi::RLIMIT_CORE => {}
@@ -113,7 +112,12 @@ fn set_limit(resource: u32, wanted: &rlimit64) -> Result<(), Errno> {
 }
 
 /// prlimit64(2). Limits can be read; those of files and core dumps can be set.
-pub fn prlimit64(pid: i32, resource: u32, new: UserPtr<rlimit64>, old: UserPtr<rlimit64>) -> SysResult {
+pub fn prlimit64(
+    pid: i32,
+    resource: u32,
+    new: UserPtr<rlimit64>,
+    old: UserPtr<rlimit64>,
+) -> SysResult {
     limit(resource)?;
     let wanted = new.optional().map(UserPtr::read).transpose()?;
     if pid != 0 && pid != PID {
@@ -145,14 +149,26 @@ mod tests {
 
     #[test]
     fn limits_that_nothing_enforces_cannot_be_changed() {
-        let mut old = rlimit64 { rlim_cur: 0, rlim_max: 0 };
+        let mut old = rlimit64 {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
         assert_eq!(prlimit64(0, 3, UserPtr::new(0), at(&mut old)), Ok(0));
         assert_eq!(old.rlim_cur, STACK_LIMIT as u64);
         assert_eq!(prlimit64(0, 3, at(&mut old), UserPtr::new(0)), Ok(0));
         old.rlim_cur = 1;
-        assert_eq!(prlimit64(0, 3, at(&mut old), UserPtr::new(0)), Err(Errno::EPERM));
-        assert_eq!(prlimit64(0, 16, UserPtr::new(0), at(&mut old)), Err(Errno::EINVAL));
-        assert_eq!(prlimit64(77, 3, UserPtr::new(0), at(&mut old)), Err(Errno::ESRCH));
+        assert_eq!(
+            prlimit64(0, 3, at(&mut old), UserPtr::new(0)),
+            Err(Errno::EPERM)
+        );
+        assert_eq!(
+            prlimit64(0, 16, UserPtr::new(0), at(&mut old)),
+            Err(Errno::EINVAL)
+        );
+        assert_eq!(
+            prlimit64(77, 3, UserPtr::new(0), at(&mut old)),
+            Err(Errno::ESRCH)
+        );
     }
 
     #[test]

@@ -25,7 +25,11 @@ impl Prot {
     fn access(self) -> Option<Access> {
         let any = self.intersects(Self::READ | Self::WRITE | Self::EXEC);
         let (write, execute) = (self.contains(Self::WRITE), self.contains(Self::EXEC));
-        any.then_some(Access { write, execute, user: true })
+        any.then_some(Access {
+            write,
+            execute,
+            user: true,
+        })
     }
 }
 
@@ -51,7 +55,11 @@ pub fn mmap(hint: usize, len: usize, prot: u32, flags: u32, fd: i32, offset: usi
     let access = Prot::from_bits_truncate(prot).access();
     if !matches!(flags & TYPE, abi::MAP_PRIVATE | abi::MAP_SHARED) {
         // 3 is MAP_SHARED_VALIDATE, whose point is refusing what is not known.
-        return Err(if flags & TYPE == 3 { Errno::EOPNOTSUPP } else { Errno::EINVAL });
+        return Err(if flags & TYPE == 3 {
+            Errno::EOPNOTSUPP
+        } else {
+            Errno::EINVAL
+        });
     }
     let range = pages(0, len).ok_or(Errno::ENOMEM)?;
     let anonymous = flags & abi::MAP_ANONYMOUS != 0;
@@ -62,7 +70,11 @@ pub fn mmap(hint: usize, len: usize, prot: u32, flags: u32, fd: i32, offset: usi
     }
     let fixed = flags & (abi::MAP_FIXED | abi::MAP_FIXED_NOREPLACE) != 0;
     // A file is copied in first, and then protected.
-    let first = if anonymous { access } else { Some(Access::DATA) };
+    let first = if anonymous {
+        access
+    } else {
+        Some(Access::DATA)
+    };
     let start = if fixed {
         let replace = flags & abi::MAP_FIXED_NOREPLACE == 0;
         place(hint, len, first, replace)?
@@ -131,7 +143,9 @@ pub fn mremap(old: usize, old_len: usize, new_len: usize, flags: u32, _new: usiz
     if flags & !abi::MREMAP_MAYMOVE != 0 || old % PAGE != 0 || new_len == 0 {
         return Err(Errno::EINVAL);
     }
-    let range = pages(old, old_len).filter(|range| !range.is_empty()).ok_or(Errno::EINVAL)?;
+    let range = pages(old, old_len)
+        .filter(|range| !range.is_empty())
+        .ok_or(Errno::EINVAL)?;
     let new_len = page_up(new_len).ok_or(Errno::ENOMEM)?;
     if !space::is_mapped(range.clone()) {
         return Err(Errno::EFAULT);

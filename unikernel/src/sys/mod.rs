@@ -77,7 +77,14 @@ pub fn write(fd: i32, bytes: &[u8]) -> isize {
 /// clock_gettime(2) of CLOCK_MONOTONIC, in nanoseconds.
 pub fn monotonic_ns() -> u64 {
     let mut now = [0u64; 2];
-    let args = [abi::CLOCK_MONOTONIC as usize, now.as_mut_ptr() as usize, 0, 0, 0, 0];
+    let args = [
+        abi::CLOCK_MONOTONIC as usize,
+        now.as_mut_ptr() as usize,
+        0,
+        0,
+        0,
+        0,
+    ];
     // SAFETY: the call writes two words, a timespec, to `now`.
     unsafe { syscall(abi::__NR_clock_gettime, args) };
     now[0] * crate::time::NANOS + now[1]

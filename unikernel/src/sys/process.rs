@@ -24,7 +24,11 @@ pub fn set_tid_address(_clear: UserPtr<i32>) -> SysResult {
 
 /// getpgid(2) and getsid(2).
 pub fn getpgid(pid: i32) -> SysResult {
-    if pid == 0 || pid == PID { getpid() } else { Err(Errno::ESRCH) }
+    if pid == 0 || pid == PID {
+        getpid()
+    } else {
+        Err(Errno::ESRCH)
+    }
 }
 
 /// exit(2) of the only thread, and exit_group(2): the low eight bits reach the outside.
@@ -97,4 +101,3 @@ pub fn getcpu(processor: UserPtr<u32>, node: UserPtr<u32>, _cache: usize) -> Sys
     }
     Ok(0)
 }
-

@@ -51,11 +51,20 @@ struct Signals {
 }
 
 static SIGNALS_STATE: SpinLock<Signals> = SpinLock::new(Signals {
-        actions: [SigAction { handler: SIG_DFL, flags: 0, restorer: 0, mask: 0 }; SIGNALS + 1],
+    actions: [SigAction {
+        handler: SIG_DFL,
+        flags: 0,
+        restorer: 0,
         mask: 0,
-        stack: AltStack { sp: 0, flags: SS_DISABLE, _pad: 0, size: 0 },
+    }; SIGNALS + 1],
+    mask: 0,
+    stack: AltStack {
+        sp: 0,
+        flags: SS_DISABLE,
+        _pad: 0,
+        size: 0,
     },
-);
+});
 
 fn unblockable() -> u64 {
     1 << (SIGKILL - 1) | 1 << (SIGSTOP - 1)
@@ -72,7 +81,9 @@ pub fn rt_sigaction(
         return Err(Errno::EINVAL);
     }
     let wanted = new.optional().map(UserPtr::read).transpose()?;
-    let number = usize::try_from(signal).ok().filter(|n| (1..=SIGNALS).contains(n));
+    let number = usize::try_from(signal)
+        .ok()
+        .filter(|n| (1..=SIGNALS).contains(n));
     let number = number.ok_or(Errno::EINVAL)?;
     if wanted.is_some() && (number == SIGKILL || number == SIGSTOP) {
         return Err(Errno::EINVAL);
@@ -93,7 +104,12 @@ pub fn rt_sigaction(
 }
 
 /// rt_sigprocmask(2).
-pub fn rt_sigprocmask(how: i32, new: UserPtr<u64>, old: UserPtr<u64>, set_size: usize) -> SysResult {
+pub fn rt_sigprocmask(
+    how: i32,
+    new: UserPtr<u64>,
+    old: UserPtr<u64>,
+    set_size: usize,
+) -> SysResult {
     if set_size != 8 {
         return Err(Errno::EINVAL);
     }
@@ -138,10 +154,17 @@ pub fn sigaltstack(new: UserPtr<AltStack>, old: UserPtr<AltStack>) -> SysResult 
 fn checked(stack: AltStack) -> Result<AltStack, Errno> {
     let mode = stack.flags & !SS_AUTODISARM;
     match mode {
-        SS_DISABLE => Ok(AltStack { sp: 0, size: 0, ..stack }),
+        SS_DISABLE => Ok(AltStack {
+            sp: 0,
+            size: 0,
+            ..stack
+        }),
         // SS_ONSTACK (1) is accepted and ignored, as Linux does.
         0 | 1 if stack.size < MINSIGSTKSZ => Err(Errno::ENOMEM),
-        0 | 1 => Ok(AltStack { flags: stack.flags & SS_AUTODISARM, ..stack }),
+        0 | 1 => Ok(AltStack {
+            flags: stack.flags & SS_AUTODISARM,
+            ..stack
+        }),
         _ => Err(Errno::EINVAL),
     }
 }
@@ -153,13 +176,19 @@ fn ignored_by_default(signal: usize) -> bool {
 }
 
 fn raise(signal: i32) -> SysResult {
-    let number = usize::try_from(signal).ok().filter(|&n| n <= SIGNALS).ok_or(Errno::EINVAL)?;
+    let number = usize::try_from(signal)
+        .ok()
+        .filter(|&n| n <= SIGNALS)
+        .ok_or(Errno::EINVAL)?;
     if number == 0 {
         return Ok(0);
     }
     let (handler, blocked) = {
         let state = SIGNALS_STATE.lock_no_irq();
-        (state.actions[number].handler, state.mask >> (number - 1) & 1 != 0)
+        (
+            state.actions[number].handler,
+            state.mask >> (number - 1) & 1 != 0,
+        )
     };
     match handler {
         SIG_IGN => Ok(0),
@@ -172,7 +201,11 @@ fn raise(signal: i32) -> SysResult {
 
 /// kill(2), to oneself.
 pub fn kill(pid: i32, signal: i32) -> SysResult {
-    if matches!(pid, 0 | -1 | PID) || pid == -PID { raise(signal) } else { Err(Errno::ESRCH) }
+    if matches!(pid, 0 | -1 | PID) || pid == -PID {
+        raise(signal)
+    } else {
+        Err(Errno::ESRCH)
+    }
 }
 
 /// tkill(2), to oneself.
@@ -203,20 +236,33 @@ mod tests {
 
     #[test]
     fn dispositions_are_kept_and_kill_cannot_be_caught() {
-        let mut action = SigAction { handler: SIG_IGN, flags: 4, restorer: 5, mask: !0 };
+        let mut action = SigAction {
+            handler: SIG_IGN,
+            flags: 4,
+            restorer: 5,
+            mask: !0,
+        };
         let mut before = action;
         assert_eq!(rt_sigaction(13, at(&mut action), UserPtr::new(0), 8), Ok(0));
         assert_eq!(rt_sigaction(13, UserPtr::new(0), at(&mut before), 8), Ok(0));
         assert_eq!((before.handler, before.mask), (SIG_IGN, !unblockable()));
         assert_eq!(raise(13), Ok(0));
         for (signal, size) in [(9, 8), (65, 8), (0, 8), (13, 4)] {
-            assert_eq!(rt_sigaction(signal, at(&mut action), UserPtr::new(0), size), Err(Errno::EINVAL));
+            assert_eq!(
+                rt_sigaction(signal, at(&mut action), UserPtr::new(0), size),
+                Err(Errno::EINVAL)
+            );
         }
     }
 
     #[test]
     fn alternate_stacks_are_checked() {
-        let stack = |flags, size| AltStack { sp: 0x1000, flags, _pad: 0, size };
+        let stack = |flags, size| AltStack {
+            sp: 0x1000,
+            flags,
+            _pad: 0,
+            size,
+        };
         assert_eq!(checked(stack(0, 100)), Err(Errno::ENOMEM));
         assert_eq!(checked(stack(8, 8192)), Err(Errno::EINVAL));
         assert_eq!(checked(stack(0, 8192)).map(|s| s.size), Ok(8192));
