@@ -62,9 +62,8 @@ impl Elf {
     /// `__ehdr_start` is such an address in a static executable.
     pub unsafe fn at(address: usize) -> Self {
         // SAFETY: the caller's promise.
-        Self {
-            header: unsafe { &*(address as *const Header) },
-        }
+        let header = unsafe { &*(address as *const Header) };
+        Self { header }
     }
 
     /// `e_entry`: libc's `_start`.

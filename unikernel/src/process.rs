@@ -189,7 +189,7 @@ fn build_stack(options: &Options, elf: &Elf) -> usize {
     let argc = 1 + options.args.len();
     let auxv = auxiliary(elf, random, execfn, platform_name);
     let words = 1 + argc + 1 + options.env.len() + 1 + auxv.len() * 2;
-    stack.at = (stack.at - words * 8 & !15) + words * 8;
+    stack.at = ((stack.at - words * 8) & !15) + words * 8;
     for &(key, value) in auxv.iter().rev() {
         stack.word(value);
         stack.word(key);

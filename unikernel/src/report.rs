@@ -222,7 +222,7 @@ pub fn backtrace(rip: usize, rsp: usize) {
 
 fn is_return_address(word: usize) -> bool {
     const NO_EXECUTE: u64 = 1 << 63;
-    if !paging::lookup(page_down(word)).is_some_and(|(entry, _)| entry & NO_EXECUTE == 0) {
+    if paging::lookup(page_down(word)).is_none_or(|(entry, _)| entry & NO_EXECUTE != 0) {
         return false;
     }
     let mut before = [0; 7];

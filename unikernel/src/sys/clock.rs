@@ -49,7 +49,7 @@ pub fn gettimeofday(result: UserPtr<[u64; 2]>, zone: UserPtr<[i32; 2]>) -> SysRe
     if let Some(result) = result.optional() {
         let (seconds, nanos) = time::realtime();
         // n / 1000 == n * 274877907 >> 38 for n below 10^9 (checked in the tests).
-        result.write_pair(seconds, u64::from(nanos) * 274_877_907 >> 38)?;
+        result.write_pair(seconds, (u64::from(nanos) * 274_877_907) >> 38)?;
     }
     if let Some(zone) = zone.optional() {
         zone.write(&[0, 0])?;
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn microseconds_without_division() {
         for nanos in (0..NANOS).step_by(997).chain([999, 1000, 999_999_999]) {
-            assert_eq!(nanos * 274_877_907 >> 38, nanos / 1000, "{nanos}");
+            assert_eq!((nanos * 274_877_907) >> 38, nanos / 1000, "{nanos}");
         }
     }
 }

@@ -18,7 +18,7 @@ pub fn futex(
     bits: u32,
 ) -> SysResult {
     let command = operation & !FLAGS;
-    if word.address() % 4 != 0 {
+    if !word.address().is_multiple_of(4) {
         return Err(Errno::EINVAL);
     }
     match command {

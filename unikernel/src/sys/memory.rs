@@ -49,7 +49,7 @@ const TYPE: u32 = abi::MAP_SHARED | abi::MAP_PRIVATE;
 /// mmap(2): anonymous memory, and private copies of files. Shared mappings of one process without
 /// fork are no different from private ones when anonymous.
 pub fn mmap(hint: usize, len: usize, prot: u32, flags: u32, fd: i32, offset: usize) -> SysResult {
-    if offset % PAGE != 0 || len == 0 {
+    if !offset.is_multiple_of(PAGE) || len == 0 {
         return Err(Errno::EINVAL);
     }
     let access = Prot::from_bits_truncate(prot).access();
@@ -101,7 +101,7 @@ fn contents(fd: i32) -> Result<&'static [u8], Errno> {
 }
 
 fn place(hint: usize, len: usize, access: Option<Access>, replace: bool) -> SysResult {
-    if hint % PAGE != 0 {
+    if !hint.is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
     }
     let range = pages(hint, len).ok_or(Errno::ENOMEM)?;
@@ -118,7 +118,7 @@ fn fill(start: usize, len: usize, contents: &[u8], offset: usize) {
 
 /// munmap(2).
 pub fn munmap(start: usize, len: usize) -> SysResult {
-    if start % PAGE != 0 || len == 0 {
+    if !start.is_multiple_of(PAGE) || len == 0 {
         return Err(Errno::EINVAL);
     }
     space::unmap(pages(start, len).ok_or(Errno::EINVAL)?);
@@ -128,7 +128,7 @@ pub fn munmap(start: usize, len: usize) -> SysResult {
 /// mprotect(2).
 pub fn mprotect(start: usize, len: usize, prot: u32) -> SysResult {
     let prot = Prot::from_bits(prot).ok_or(Errno::EINVAL)?;
-    if start % PAGE != 0 {
+    if !start.is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
     }
     if len == 0 {
@@ -140,7 +140,7 @@ pub fn mprotect(start: usize, len: usize, prot: u32) -> SysResult {
 
 /// mremap(2), without MREMAP_FIXED and MREMAP_DONTUNMAP.
 pub fn mremap(old: usize, old_len: usize, new_len: usize, flags: u32, _new: usize) -> SysResult {
-    if flags & !abi::MREMAP_MAYMOVE != 0 || old % PAGE != 0 || new_len == 0 {
+    if flags & !abi::MREMAP_MAYMOVE != 0 || !old.is_multiple_of(PAGE) || new_len == 0 {
         return Err(Errno::EINVAL);
     }
     let range = pages(old, old_len)
@@ -155,7 +155,7 @@ pub fn mremap(old: usize, old_len: usize, new_len: usize, flags: u32, _new: usiz
 
 /// mincore(2): all of it is resident.
 pub fn mincore(start: usize, len: usize, vector: usize) -> SysResult {
-    if start % PAGE != 0 {
+    if !start.is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
     }
     let range = pages(start, len).ok_or(Errno::ENOMEM)?;
@@ -198,7 +198,7 @@ pub fn madvise(start: usize, len: usize, advice: u32) -> SysResult {
             | abi::MADV_DONTDUMP
             | abi::MADV_DODUMP
     );
-    if !known || start % PAGE != 0 {
+    if !known || !start.is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
     }
     let range = pages(start, len).ok_or(Errno::EINVAL)?;

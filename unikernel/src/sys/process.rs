@@ -76,7 +76,7 @@ pub fn set_robust_list(_head: usize, len: usize) -> SysResult {
 pub fn sched_getaffinity(pid: i32, len: usize, mask: usize) -> SysResult {
     const BYTES: usize = 8;
     // At least one bit per possible CPU, in whole longs.
-    if len == 0 || len % 8 != 0 {
+    if len == 0 || !len.is_multiple_of(8) {
         return Err(Errno::EINVAL);
     }
     if pid != 0 && pid != PID {

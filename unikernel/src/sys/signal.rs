@@ -212,7 +212,7 @@ pub fn kill(pid: i32, signal: i32) -> SysResult {
 pub fn tkill(tid: i32, signal: i32) -> SysResult {
     match tid {
         PID => raise(signal),
-        1.. => Err(Errno::ESRCH),
+        2.. => Err(Errno::ESRCH),
         _ => Err(Errno::EINVAL),
     }
 }
