@@ -2,9 +2,10 @@
 
 use crate::failure;
 use crate::program::Program;
-use crate::project::{self, Project};
+use crate::project::{self, Package, Project};
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -75,7 +76,7 @@ pub fn object(project: Option<&Project>, options: &Options) -> Result<Object> {
         None => Project::load(&source)?.target(),
     };
     announce("lintel", options);
-    let mut command = cargo_build(&target, &[], options);
+    let mut command = cargo_build(&target, "release", &[], options);
     command
         .arg("--manifest-path")
         .arg(source.join("Cargo.toml"))
@@ -151,10 +152,10 @@ fn lintel_source(project: Option<&Project>) -> Result<PathBuf> {
 }
 
 /// The cargo call every program is built with.
-fn cargo_build(target: &Path, packages: &[&str], options: &Options) -> Command {
+fn cargo_build(target: &Path, profile: &str, packages: &[&str], options: &Options) -> Command {
     let mut command = Command::new(project::cargo());
     command
-        .args(["build", "--release", "--target", TARGET])
+        .args(["build", "--profile", profile, "--target", TARGET])
         .arg("--target-dir")
         .arg(target);
     command.arg("--message-format=json-render-diagnostics");
@@ -254,21 +255,35 @@ fn packages(
     programs: &[Program],
     options: &Options,
 ) -> Result<Vec<Artifact>> {
-    let mut names: Vec<&str> = Vec::new();
-    for program in programs {
-        if let Program::Package { package, .. } = program
-            && !names.contains(&package.as_str())
-        {
-            names.push(package);
-        }
-    }
-    let (Some(project), false) = (project, names.is_empty()) else {
+    let Some(project) = project else {
         return Ok(Vec::new());
     };
-    announce(&names.join(", "), options);
-    let mut command = cargo_build(&project.target(), &names, options);
-    command.current_dir(&project.root);
+    let mut profiles: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for program in programs {
+        if let Program::Package { package, .. } = program {
+            let profile = project.package(package).map_or("release", Package::profile);
+            profiles.entry(profile).or_default().insert(package);
+        }
+    }
     let mut artifacts = Vec::new();
+    for (profile, names) in profiles {
+        let names: Vec<_> = names.into_iter().collect();
+        build(project, profile, &names, options, &mut artifacts)?;
+    }
+    Ok(artifacts)
+}
+
+/// One call of cargo for all packages with the same profile.
+fn build(
+    project: &Project,
+    profile: &str,
+    names: &[&str],
+    options: &Options,
+    artifacts: &mut Vec<Artifact>,
+) -> Result<()> {
+    announce(&names.join(", "), options);
+    let mut command = cargo_build(&project.target(), profile, names, options);
+    command.current_dir(&project.root);
     run_cargo(command, |message| {
         if let Message::Artifact {
             manifest_path,
@@ -289,8 +304,7 @@ fn packages(
                 path,
             });
         }
-    })?;
-    Ok(artifacts)
+    })
 }
 
 fn artifact(artifacts: &[Artifact], package: &str, program: &str) -> Result<PathBuf> {

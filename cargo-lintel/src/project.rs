@@ -28,6 +28,9 @@ pub struct Package {
     targets: Vec<Target>,
     #[serde(default)]
     default_run: Option<String>,
+    /// `[package.metadata]`, `null` when there is none.
+    #[serde(default)]
+    metadata: serde_json::Value,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -40,6 +43,12 @@ impl Package {
     /// The directory of its `Cargo.toml`.
     pub fn directory(&self) -> &Path {
         self.manifest_path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// The cargo profile its programs are built with: `[package.metadata.lintel] profile`, for
+    /// programs without `std`, which cannot unwind; else `release`.
+    pub fn profile(&self) -> &str {
+        self.metadata["lintel"]["profile"].as_str().unwrap_or("release")
     }
 
     /// The names of its programs.
