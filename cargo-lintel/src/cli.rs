@@ -60,7 +60,7 @@ pub struct Run {
     #[arg(long, value_enum, default_value_t)]
     pub machine: Machine,
     /// RAM in MiB [default: 256, more for a large root directory]
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(4..))]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
     pub mem: Option<u32>,
     /// The directory that becomes / (natively: the working directory)
     #[arg(long, value_name = "DIR")]

@@ -4,7 +4,9 @@ use crate::failure;
 use anyhow::{Context, Result};
 use object::elf::{EM_X86_64, ET_DYN, ET_EXEC, NoteType, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE};
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
-use object::{Endianness, Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
+use object::{
+    Endianness, Object, ObjectSection, ObjectSegment, ObjectSymbol, SectionKind, SymbolKind,
+};
 use std::path::Path;
 
 /// Owner and type of the note that tells where a virtual machine enters.
@@ -14,6 +16,17 @@ const PVH_NOTE: (&[u8], NoteType) = (b"Xen", NoteType(18));
 /// Checks that `path` can be booted: a static, non-PIE x86-64 executable that contains Lintel.
 pub fn check(path: &Path) -> Result<()> {
     inspect(path, |_| ()).map(|_| ())
+}
+
+/// The address behind the last segment: the least RAM that can hold the image.
+pub fn memory_end(path: &Path) -> Result<u64> {
+    let end = |file: &ElfFile64| {
+        let ends = file
+            .segments()
+            .map(|segment| segment.address() + segment.size());
+        ends.max().unwrap_or(0)
+    };
+    inspect(path, end)
 }
 
 /// The address of the C symbol `main`, if the symbol table names it.

@@ -48,7 +48,9 @@ impl Package {
     /// The cargo profile its programs are built with: `[package.metadata.lintel] profile`, for
     /// programs without `std`, which cannot unwind; else `release`.
     pub fn profile(&self) -> &str {
-        self.metadata["lintel"]["profile"].as_str().unwrap_or("release")
+        self.metadata["lintel"]["profile"]
+            .as_str()
+            .unwrap_or("release")
     }
 
     /// The names of its programs.

@@ -138,6 +138,9 @@ pub fn describe(event: &Event) -> Option<String> {
             )
         }
         Event::Enosys { nr, name, count } => {
+            let known = || Some(syscalls::Sysno::new(usize::try_from(*nr).ok()?)?.name());
+            let name = Some(name.as_str()).filter(|name| !name.is_empty());
+            let name = name.or_else(known).unwrap_or("no such call");
             format!("system call {nr} ({name}) is not implemented: called {count} times")
         }
         Event::Console {

@@ -82,10 +82,12 @@ pub fn run(request: &Request) -> Result<u8> {
     let decision = decide(request.accel, &accel::observe(&qemu)).map_err(failure::environment)?;
     let input = Input::of_stdin();
     let files = Files::prepare(request, input)?;
+    let mem = memory(request.mem, files.initrd_size());
+    check_memory(&request.elf, mem)?;
     let config = Config {
         machine: machine(request),
         accel: decision.accel,
-        mem: memory(request.mem, files.initrd_size()),
+        mem,
         boot: files.boot(request),
         count_instructions: false,
         streams: (-1, -1),
@@ -120,6 +122,18 @@ fn memory(asked: Option<u32>, initrd_bytes: u64) -> u32 {
         };
         DEFAULT_MEM.saturating_add(u32::try_from(extra).unwrap_or(u32::MAX))
     })
+}
+
+/// An image that does not fit would be loaded in part, and could not even say so.
+fn check_memory(elf: &Path, mem: u32) -> Result<()> {
+    let needed = elf::memory_end(elf)?.div_ceil(1 << 20);
+    if u64::from(mem) >= needed {
+        return Ok(());
+    }
+    Err(failure::user(format!(
+        "{mem} MiB of RAM cannot hold {}: use --mem {needed} or more",
+        elf.display()
+    )))
 }
 
 /// The temporary files of one run; they go when this is dropped.

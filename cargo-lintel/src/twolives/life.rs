@@ -52,6 +52,7 @@ pub fn live(case: &Case, life: Life, elf: &Path, workspace: &Path) -> Result<Out
     let events = scratch.path().join("events");
     let mut command = command(case, life, elf, &events);
     command
+        .current_dir(workspace)
         .arg("--root")
         .arg(root(case, life, workspace, scratch.path())?);
     if !case.args.is_empty() {
@@ -92,6 +93,9 @@ fn command(case: &Case, life: Life, elf: &Path, events: &Path) -> Command {
     }
     if let Some(clock) = &case.clock {
         command.args(["--clock", clock]);
+    }
+    for argument in &case.qemu_args {
+        command.arg(format!("--qemu-arg={argument}"));
     }
     if !case.debug.is_empty() {
         command.args(["--debug", &case.debug.join(",")]);

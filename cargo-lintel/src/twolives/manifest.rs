@@ -21,6 +21,7 @@
 //! tick = true                   # this and the next two are options of `cargo lintel run`
 //! clock = "pit"
 //! lower = false
+//! qemu_args = ["-cpu", "qemu64"]        # added to QEMU's command line; run in the workspace
 //! timeout = 60                  # seconds that one life may take
 //! alone = true                  # nothing else runs meanwhile
 //! skip = "a reason"             # do not run it; it counts as skipped
@@ -83,6 +84,8 @@ pub struct Case {
     pub tick: bool,
     pub clock: Option<String>,
     pub lower: Option<bool>,
+    #[serde(default)]
+    pub qemu_args: Vec<String>,
     #[serde(default = "default_timeout")]
     pub timeout: f64,
     #[serde(default)]

@@ -119,6 +119,13 @@ global_asm!(
     "    mov [edi + 8], esi",
     "    mov [edi + 16], eax",
     "    mov [edi + 20], edx",
+    // Is the end of the image RAM? Its last word is zero (bss), and nobody has written it yet.
+    "    mov dword ptr [_end - 8], 0x4c696e74",
+    "    mov eax, [_end - 8]",
+    "    mov dword ptr [_end - 8], 0",
+    "    cmp eax, 0x4c696e74",
+    "    mov esi, offset lintel_no_memory",
+    "    jne lintel_refuse",
     // The CPU must have: NX and long mode and SYSCALL (8000_0001h EDX 20, 29, 11), XSAVE (1 ECX
     // 26), FSGSBASE (7 EBX 0).
     "    mov eax, 0x80000001",
@@ -274,6 +281,7 @@ global_asm!(
     "    ud2",
     ".popsection",
     ".pushsection .rodata.lintel_boot,\"a\",@progbits",
+    "lintel_no_memory: .asciz \"lintel: not enough memory: this image does not fit in RAM; give the VM more (--mem MIB, qemu -m MIB)\n\"",
     "lintel_no_long: .asciz \"lintel: this CPU has no 64-bit mode; use qemu-system-x86_64 with -cpu host or -cpu max\\n\"",
     "lintel_no_nx: .asciz \"lintel: this CPU has no execute-disable bit (NX); use -cpu host or -cpu max\\n\"",
     "lintel_no_syscall: .asciz \"lintel: this CPU has no SYSCALL instruction; use -cpu host or -cpu max\\n\"",
