@@ -47,12 +47,16 @@ pub fn periodic(on: bool) {
     pic::enable(LINE, on);
 }
 
-/// Length of the calibration in timer counts: 10 ms.
-const CALIBRATION: u64 = HZ / 100;
+/// Shortest calibration in timer counts: 10 ms.
+const SHORTEST: u64 = HZ / 100;
+/// Longest: 50 ms, which the 16-bit counter still holds.
+const LONGEST: u64 = HZ / 20;
+/// Time-stamp ticks that one tick of uncertainty must be spread over: 0.025 %.
+const PRECISION: u64 = 4000;
 
-/// Measures the TSC against channel 2 for 10 ms. The counter is read, not only its end awaited:
-/// each reading has the TSC on both sides, so the error is half of one port access and not the
-/// length of a polling loop.
+/// Measures the TSC against channel 2, for 10 ms if port access is quick. The counter is read, not
+/// only its end awaited: each reading has the TSC on both sides, so the uncertainty is known, and
+/// where exits are slow the measurement goes on until it is small against the whole.
 pub fn calibrate() -> ClockRate {
     // SAFETY: the timer touches no memory. Gate on, speaker off; mode 0, the full count.
     unsafe {
@@ -63,11 +67,12 @@ pub fn calibrate() -> ClockRate {
     }
     let first = best_reading();
     let last = loop {
-        let last = reading();
-        if last.count + CALIBRATION <= first.count {
-            break best_reading();
+        let last = best_reading();
+        let counts = first.count - last.count;
+        let uncertain = (first.spread + last.spread) / 2 * PRECISION;
+        if counts >= LONGEST || counts >= SHORTEST && uncertain <= last.tsc - first.tsc {
+            break last;
         }
-        core::hint::spin_loop();
     };
     let ticks = u128::from(last.tsc - first.tsc);
     let counts = u128::from(first.count - last.count);

@@ -33,7 +33,7 @@ pub enum Stdin {
 pub struct Debug(u32);
 
 impl Debug {
-    const NAMES: [&'static str; 4] = ["boot", "lower", "syscalls", "console"];
+    const NAMES: [&'static str; 5] = ["boot", "lower", "syscalls", "console", "clock"];
     /// No extra report.
     pub const ALL_OFF: Self = Self(0);
     /// Report what boot found.
@@ -44,6 +44,9 @@ impl Debug {
     pub const SYSCALLS: Self = Self(4);
     /// Report monitor calls made for the console at exit.
     pub const CONSOLE: Self = Self(8);
+
+    /// Compare all clock sources at boot.
+    pub const CLOCK: Self = Self(16);
 
     /// Whether `other` is asked for.
     pub fn has(self, other: Self) -> bool {

@@ -32,6 +32,9 @@ pub fn boot(options: &Options, entry_tsc: u64) {
     if options.mark != 0 {
         set_mark(options.mark);
     }
+    if options.debug.has(Debug::CLOCK) {
+        clocks();
+    }
     if !options.debug.has(Debug::BOOT) {
         return;
     }
@@ -42,6 +45,18 @@ pub fn boot(options: &Options, entry_tsc: u64) {
         total * 4,
         free * 4
     );
+}
+
+/// Asks every clock source the machine has for the TSC's frequency, and reports how far they are
+/// apart, in parts per million.
+fn clocks() {
+    let (mut count, mut lowest, mut highest) = (0, u64::MAX, 0);
+    for (name, khz) in time::sources() {
+        control!(r#"{{"event":"clock","source":"{name}","tsc_khz":{khz}}}"#);
+        (count, lowest, highest) = (count + 1, lowest.min(khz), highest.max(khz));
+    }
+    let spread = (highest - lowest) * 1_000_000 / highest;
+    control!(r#"{{"event":"clocks","sources":{count},"spread_ppm":{spread}}}"#);
 }
 
 /// Plants a `hlt` at `address` (the application's `main`): it raises #GP, which reports the time

@@ -82,22 +82,42 @@ extern "C" fn lintel_fast_cold_calibrate() -> u64 {
 }
 
 extern "C" fn calibrate() {
-    let rate = platform().clock_rate(choice());
-    let rate = rate.or_else(|_| platform().clock_rate(ClockChoice::Auto));
-    match rate {
+    match platform().clock_rate(choice()) {
         Ok(rate) => MULT.store(rate.mult, Relaxed),
         Err(why) => panic!("no clock: {why}"),
     }
 }
 
-/// Where the rate is from, and the TSC's frequency in kHz; calibrates when that is still to do.
+/// Finds the rate now when a source was chosen by name, so that a machine without it is refused at
+/// boot; `Err` says why.
+pub fn check_choice() -> Result<(), &'static str> {
+    if choice() == ClockChoice::Auto {
+        return Ok(());
+    }
+    let rate = platform().clock_rate(choice())?;
+    MULT.store(rate.mult, Relaxed);
+    Ok(())
+}
+
+/// The sources that this machine has, each with the frequency in kHz that it gives for the TSC.
+pub fn sources() -> impl Iterator<Item = (&'static str, u64)> {
+    [ClockChoice::Pvclock, ClockChoice::Cpuid, ClockChoice::Pit]
+        .into_iter()
+        .filter_map(|choice| platform().clock_rate(choice).ok())
+        .map(|rate| (rate.source, khz(rate.mult)))
+}
+
+/// The frequency in kHz that a multiplier stands for.
+const fn khz(mult: u64) -> u64 {
+    (((NANOS as u128) << 32) / (mult as u128 * 1000)) as u64
+}
+
+/// The source in use and its frequency in kHz.
 pub fn source() -> (&'static str, u64) {
-    let name = match platform().clock_rate(choice()) {
-        Ok(rate) => rate.source,
-        Err(why) => why,
-    };
-    let khz = ((1_000_000u128 << 32) / u128::from(mult().max(1))) as u64;
-    (name, khz)
+    match platform().clock_rate(choice()) {
+        Ok(rate) => (rate.source, khz(rate.mult)),
+        Err(why) => (why, 0),
+    }
 }
 
 /// Nanoseconds since boot (CLOCK_MONOTONIC).

@@ -49,6 +49,20 @@ pub enum Event {
         /// How often.
         count: u64,
     },
+    /// What a clock source says.
+    Clock {
+        /// Its name.
+        source: String,
+        /// The frequency of the time-stamp counter by it, in kHz.
+        tsc_khz: u64,
+    },
+    /// How far the clock sources are apart.
+    Clocks {
+        /// How many there are.
+        sources: u64,
+        /// The difference of the highest and the lowest, in parts per million.
+        spread_ppm: u64,
+    },
     /// What the console cost.
     Console {
         /// Calls of the monitor.
@@ -136,6 +150,13 @@ pub fn describe(event: &Event) -> Option<String> {
                  unsafe), {}{trapped_calls} trapped",
                 lowered.unwrap_or_default()
             )
+        }
+        Event::Clock { source, tsc_khz } => format!("clock {source}: TSC {tsc_khz} kHz"),
+        Event::Clocks {
+            sources,
+            spread_ppm,
+        } => {
+            format!("{sources} clock sources, {spread_ppm} ppm apart")
         }
         Event::Enosys { nr, name, count } => {
             let known = || Some(syscalls::Sysno::new(usize::try_from(*nr).ok()?)?.name());
