@@ -73,7 +73,7 @@ pub struct Run {
     pub cwd: Option<PathBuf>,
     /// Reports wanted: lower, syscalls, boot, console
     #[arg(long, value_name = "LIST", value_delimiter = ',', hide_possible_values = true,
-        value_parser = ["lower", "syscalls", "boot", "console", "clock"])]
+        value_parser = ["lower", "syscalls", "boot", "console", "clock", "irq"])]
     pub debug: Vec<String>,
     /// Stop the program after this many seconds
     #[arg(long, value_name = "SECS", value_parser = seconds)]

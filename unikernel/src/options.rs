@@ -33,7 +33,7 @@ pub enum Stdin {
 pub struct Debug(u32);
 
 impl Debug {
-    const NAMES: [&'static str; 5] = ["boot", "lower", "syscalls", "console", "clock"];
+    const NAMES: [&'static str; 6] = ["boot", "lower", "syscalls", "console", "clock", "irq"];
     /// No extra report.
     pub const ALL_OFF: Self = Self(0);
     /// Report what boot found.
@@ -47,6 +47,9 @@ impl Debug {
 
     /// Compare all clock sources at boot.
     pub const CLOCK: Self = Self(16);
+
+    /// Report interrupts at exit.
+    pub const IRQ: Self = Self(32);
 
     /// Whether `other` is asked for.
     pub fn has(self, other: Self) -> bool {

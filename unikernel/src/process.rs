@@ -59,7 +59,9 @@ pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
     platform().flush(0..usize::MAX);
     mount(boot, &options);
     if let Err(why) = time::check_choice() {
-        refuse(format_args!("the clock asked for cannot be had: {why}; use lintel.clock=auto"));
+        refuse(format_args!(
+            "the clock asked for cannot be had: {why}; use lintel.clock=auto"
+        ));
     }
     lower::init(boot.image.header, options.lower);
     report::boot(&options, boot.entry_tsc);

@@ -117,6 +117,9 @@ pub fn exit(code: u8) {
             c.console_bytes
         );
     }
+    if debug.has(Debug::IRQ) {
+        control!(r#"{{"event":"irq","timer":{}}}"#, time::ticks());
+    }
     if has_control() {
         control!(r#"{{"event":"exit","code":{code}}}"#);
     }

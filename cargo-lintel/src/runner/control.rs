@@ -63,6 +63,11 @@ pub enum Event {
         /// The difference of the highest and the lowest, in parts per million.
         spread_ppm: u64,
     },
+    /// Interrupts taken.
+    Irq {
+        /// Of the timer.
+        timer: u64,
+    },
     /// What the console cost.
     Console {
         /// Calls of the monitor.
@@ -158,6 +163,7 @@ pub fn describe(event: &Event) -> Option<String> {
         } => {
             format!("{sources} clock sources, {spread_ppm} ppm apart")
         }
+        Event::Irq { timer } => format!("{timer} timer interrupts"),
         Event::Enosys { nr, name, count } => {
             let known = || Some(syscalls::Sysno::new(usize::try_from(*nr).ok()?)?.name());
             let name = Some(name.as_str()).filter(|name| !name.is_empty());
