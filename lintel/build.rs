@@ -52,11 +52,13 @@ fn run(what: &str, command: &mut Command) {
     assert!(status.success(), "{what} failed: {command:?}");
 }
 
-/// One target directory for all profiles of the application: the object is the same for each.
+/// One target directory for all profiles of the application, since the object is the same for each;
+/// another one with the profiler, so that two builds at once do not meet.
 fn target_dir(out: &Path) -> PathBuf {
     // …/target/[triple/]profile/build/lintel-hash/out
     let profile = out.ancestors().nth(3).expect("OUT_DIR is five levels deep");
-    profile.with_file_name("lintel-kernel")
+    let features = env::var_os("CARGO_FEATURE_PROFILE").map_or("", |_| "-profile");
+    profile.with_file_name(format!("lintel-kernel{features}"))
 }
 
 fn compile(root: &Path, target: &Path) -> PathBuf {
@@ -76,6 +78,9 @@ fn compile(root: &Path, target: &Path) -> PathBuf {
         "--target",
         "x86_64-unknown-linux-gnu",
     ]);
+    if env::var_os("CARGO_FEATURE_PROFILE").is_some() {
+        command.args(["--features", "profile"]);
+    }
     command
         .arg("--manifest-path")
         .arg(root.join("lintel/kernel/Cargo.toml"));

@@ -35,6 +35,14 @@ errnos! {
 }
 
 impl Errno {
+    /// The error with a number, if it can be one (1 to 4095).
+    pub const fn from_number(number: u16) -> Option<Self> {
+        match number {
+            1..=4095 => Some(Self(number)),
+            _ => None,
+        }
+    }
+
     /// The positive number, as `errno` would hold it.
     pub const fn number(self) -> u16 {
         self.0

@@ -2,6 +2,7 @@
 
 use crate::cpu::CPU;
 use crate::irq::Frame;
+use crate::profile::{Cause, caused};
 use crate::{lower, mm, process, report, uaccess};
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -37,7 +38,12 @@ pub fn in_library(rip: usize) -> bool {
 
 /// Entered from the exception upcall, on the fault stack, soft interrupt flag closed.
 pub(crate) extern "C" fn on_exception(frame: &mut Frame) {
-    if !resolve(frame) {
+    let cause = match frame.vector {
+        vector::PAGE => Cause::PageFault,
+        vector::PROTECTION => Cause::ProtectionFault,
+        _ => Cause::OtherFault,
+    };
+    if !caused(cause, || resolve(frame)) {
         fatal(frame);
     }
     CPU.fault_depth.fetch_sub(1, Relaxed);

@@ -9,6 +9,7 @@
 
 use crate::cpu::{CPU, FIRST_IRQ_VECTOR};
 use crate::platform::{Interrupt, platform};
+use crate::profile::{Cause, caused};
 use core::arch::global_asm;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::Ordering::Relaxed;
@@ -150,8 +151,8 @@ pub fn deliver_pending() {
 
 fn handle(vector: u8) {
     match platform().interrupt(vector) {
-        Interrupt::Timer => crate::time::on_timer(),
-        Interrupt::Console => crate::console::on_input(),
-        Interrupt::Spurious => {}
+        Interrupt::Timer => caused(Cause::IrqTimer, crate::time::on_timer),
+        Interrupt::Console => caused(Cause::IrqConsole, crate::console::on_input),
+        Interrupt::Spurious => caused(Cause::IrqSpurious, || {}),
     }
 }

@@ -40,6 +40,7 @@ pub mod mm;
 pub mod options;
 pub mod platform;
 pub mod process;
+pub mod profile;
 pub mod report;
 pub mod rng;
 pub mod shim;

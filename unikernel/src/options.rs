@@ -72,6 +72,7 @@ pub struct Options<'a> {
     pub lower: bool,
     pub cwd: &'a [u8],
     pub mark: usize,
+    pub profile_port: u16,
     pub args: Vec<&'a [u8], MAX_WORDS>,
     pub env: Vec<&'a [u8], MAX_WORDS>,
 }
@@ -85,6 +86,8 @@ pub enum Error<'a> {
     Value(&'a [u8]),
     /// A quote without its partner, or a bad escape.
     Quote,
+    /// A profile is asked of a kernel without the profiler.
+    NoProfiler,
     /// Too many words or bytes.
     TooLong,
 }
@@ -109,6 +112,10 @@ impl fmt::Display for Error<'_> {
                 "the kernel command line has an unclosed quote or an unknown escape; use \\\" \\\\ \
                  \\n \\t \\xHH inside double quotes",
             ),
+            Error::NoProfiler => f.write_str(
+                "this program was built without the profiler; use cargo lintel run --profile FILE, \
+                 or the feature `profile` of the crate `lintel`",
+            ),
             Error::TooLong => write!(
                 f,
                 "the kernel command line is too long; at most {MAX_LINE} bytes and {MAX_WORDS} words"
@@ -131,6 +138,7 @@ impl Default for Options<'_> {
             lower: true,
             cwd: b"/",
             mark: 0,
+            profile_port: 0,
             args: Vec::new(),
             env: Vec::new(),
         }
@@ -272,6 +280,11 @@ impl<'a> Options<'a> {
             b"tick" => self.tick = switch(value).ok_or(bad)?,
             b"lower" => self.lower = switch(value).ok_or(bad)?,
             b"clock" => self.clock = clock(value).ok_or(bad)?,
+            // Without the profiler there is nothing to write: say so instead of writing nothing.
+            b"profile" if crate::profile::ENABLED => {
+                self.profile_port = number(value).and_then(|n| n.try_into().ok()).ok_or(bad)?;
+            }
+            b"profile" => return Err(Error::NoProfiler),
             b"mark" => self.mark = number(value).ok_or(bad)?,
             _ => return Err(Error::Unknown(word)),
         }

@@ -10,7 +10,7 @@ use crate::mm::{self, PAGE, layout};
 use crate::options::{self, Options, Stdin};
 use crate::platform::{Platform, platform, register};
 use crate::sync::SpinLock;
-use crate::{fault, lower, report, rng, time};
+use crate::{fault, lower, profile, report, rng, time};
 use core::arch::asm;
 use core::fmt::Display;
 use core::sync::atomic::Ordering::Relaxed;
@@ -52,6 +52,7 @@ pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
     let mut options = Options::default();
     read_options(boot.command_line, &mut room[..], &mut options);
     console::init(&options);
+    profile::set_port(options.profile_port);
     time::init(boot.entry_tsc, options.clock);
     if let Err(error) = layout::build(boot) {
         refuse_memory(error);

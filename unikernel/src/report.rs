@@ -10,7 +10,7 @@ use crate::platform::platform;
 use crate::shim::table;
 use crate::sync::SpinLock;
 use crate::uaccess::{UserPtr, UserSlice};
-use crate::{fault, lower, time};
+use crate::{fault, lower, profile, time};
 use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -99,6 +99,7 @@ pub fn first_write(stream: Stream) {
 
 /// The reports that are due at exit, the exit code last.
 pub fn exit(code: u8) {
+    profile::dump();
     let debug = DEBUG.try_lock().map_or(Debug::ALL_OFF, |debug| *debug);
     if debug.has(Debug::LOWER) {
         lowering();

@@ -61,6 +61,11 @@ pub const fn scale(ticks: u64, mult: u64) -> u64 {
     ((ticks as u128 * mult as u128) >> 32) as u64
 }
 
+/// Ticks of the time-stamp counter as nanoseconds, at the rate of this machine.
+pub fn ticks_to_ns(ticks: u64) -> u64 {
+    scale(ticks, mult())
+}
+
 #[inline(always)]
 fn mult() -> u64 {
     let mult = MULT.load(Relaxed);
@@ -191,6 +196,7 @@ pub fn start_tick() {
 pub fn sleep_until(deadline: Option<u64>, wake: impl Fn() -> bool) -> bool {
     let asleep = tsc();
     let woken = wait(deadline, wake);
+    crate::profile::idled(tsc() - asleep);
     // Without a rate yet there was no deadline, and the time waited for input does not matter.
     SLEPT.fetch_add(scale(tsc() - asleep, MULT.load(Relaxed)), Relaxed);
     woken

@@ -5,6 +5,7 @@ pub mod layout;
 
 use core::arch::asm;
 use layout::Call;
+use unikernel::profile::{Cause, caused};
 
 /// Makes a monitor call; returns rax and rdx as the call left them.
 ///
@@ -36,22 +37,34 @@ unsafe fn monitor(call: Call, args: [usize; 4]) -> (usize, usize) {
 /// Halts until an interrupt is pending; call with the soft interrupt flag closed.
 pub fn idle() {
     // SAFETY: halting with nothing pending ends with the next interrupt.
-    unsafe { monitor(Call::Idle, [0; 4]) };
+    caused(Cause::Halt, || unsafe { monitor(Call::Idle, [0; 4]) });
+}
+
+/// Which device a port belongs to, for the profile.
+const fn device(port: u16) -> Cause {
+    match port {
+        0x3f8..=0x3ff => Cause::PortSerial,
+        0x5e0..=0x5ef => Cause::PortDebugcon,
+        0x40..=0x43 | 0x61 => Cause::PortPit,
+        0x20 | 0x21 | 0xa0 | 0xa1 => Cause::PortPic,
+        0x70 | 0x71 => Cause::PortRtc,
+        _ => Cause::PortOther,
+    }
 }
 
 /// Writes `len` bytes from `start` to a port; returns the bytes written. The memory may be bad.
 pub fn output(port: u16, start: usize, len: usize) -> usize {
     // SAFETY: the monitor only reads the range, and a fault there shortens the call.
-    let (left, _) = unsafe { monitor(Call::Output, [port.into(), start, len, 0]) };
-    len - left
+    let call = || unsafe { monitor(Call::Output, [port.into(), start, len, 0]) };
+    len - caused(device(port), call).0
 }
 
 /// The same for a UART, waiting for its transmitter before each byte. Returns the bytes written
 /// and how often the status port was read.
 pub fn output_polled(port: u16, start: usize, len: usize, status: u16) -> (usize, usize) {
     // SAFETY: as above.
-    let (left, reads) =
-        unsafe { monitor(Call::OutputPolled, [port.into(), start, len, status.into()]) };
+    let call = || unsafe { monitor(Call::OutputPolled, [port.into(), start, len, status.into()]) };
+    let (left, reads) = caused(device(port), call);
     (len - left, reads)
 }
 
@@ -61,7 +74,9 @@ pub fn output_polled(port: u16, start: usize, len: usize, status: u16) -> (usize
 /// Reading must have no effect on memory that Rust knows of.
 pub unsafe fn inb(port: u16) -> u8 {
     // SAFETY: the caller's promise.
-    unsafe { monitor(Call::In, [port.into(), 1, 0, 0]).0 as u8 }
+    caused(device(port), || unsafe {
+        monitor(Call::In, [port.into(), 1, 0, 0]).0 as u8
+    })
 }
 
 /// Writes a byte to an I/O port.
@@ -70,7 +85,9 @@ pub unsafe fn inb(port: u16) -> u8 {
 /// The device behind it must not be made to touch memory that Rust knows of.
 pub unsafe fn outb(port: u16, value: u8) {
     // SAFETY: the caller's promise.
-    unsafe { monitor(Call::Out, [port.into(), 1, value.into(), 0]) };
+    caused(device(port), || unsafe {
+        monitor(Call::Out, [port.into(), 1, value.into(), 0])
+    });
 }
 
 /// Writes a 16-bit word to an I/O port.
@@ -79,7 +96,9 @@ pub unsafe fn outb(port: u16, value: u8) {
 /// As for [`outb`].
 pub unsafe fn outw(port: u16, value: u16) {
     // SAFETY: the caller's promise.
-    unsafe { monitor(Call::Out, [port.into(), 2, value.into(), 0]) };
+    caused(device(port), || unsafe {
+        monitor(Call::Out, [port.into(), 2, value.into(), 0])
+    });
 }
 
 /// Writes a model-specific register.
@@ -88,7 +107,9 @@ pub unsafe fn outw(port: u16, value: u16) {
 /// The register and value must leave the program's environment as Rust expects it.
 pub unsafe fn write_msr(number: u32, value: u64) {
     // SAFETY: the caller's promise.
-    unsafe { monitor(Call::WriteMsr, [number as usize, value as usize, 0, 0]) };
+    caused(Cause::Msr, || unsafe {
+        monitor(Call::WriteMsr, [number as usize, value as usize, 0, 0])
+    });
 }
 
 /// Flushes all translations by loading the root table again.
@@ -97,14 +118,18 @@ pub unsafe fn write_msr(number: u32, value: u64) {
 /// `root` is the address of the tables in use.
 pub unsafe fn set_root(root: usize) {
     // SAFETY: the caller's promise.
-    unsafe { monitor(Call::SetRoot, [root, 0, 0, 0]) };
+    caused(Cause::Flush, || unsafe {
+        monitor(Call::SetRoot, [root, 0, 0, 0])
+    });
 }
 
 /// Flushes the translations of `pages` pages from `start` on.
 pub fn invalidate(start: usize, pages: usize) {
     if pages != 0 {
         // SAFETY: forgetting a translation has no effect but time.
-        unsafe { monitor(Call::Invalidate, [start, pages, 0, 0]) };
+        caused(Cause::Flush, || unsafe {
+            monitor(Call::Invalidate, [start, pages, 0, 0])
+        });
     }
 }
 
@@ -113,6 +138,8 @@ pub fn cpuid(leaf: u32, subleaf: u32) -> [u32; 4] {
     let mut words = [0; 4];
     let target = words.as_mut_ptr() as usize;
     // SAFETY: the monitor writes the four words behind `target`.
-    unsafe { monitor(Call::Cpuid, [leaf as usize, subleaf as usize, target, 0]) };
+    caused(Cause::Cpuid, || unsafe {
+        monitor(Call::Cpuid, [leaf as usize, subleaf as usize, target, 0])
+    });
     words
 }

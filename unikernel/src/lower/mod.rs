@@ -24,6 +24,7 @@ mod trampoline;
 use crate::errno::Errno;
 use crate::mm::{PAGE, frames, frames::FRAMES, page_down, paging};
 use crate::platform::platform;
+use crate::profile;
 use crate::sync::SpinLock;
 use crate::uaccess::UserSlice;
 use alloc::vec::Vec;
@@ -107,6 +108,12 @@ pub fn trapped_site(index: usize) -> Option<usize> {
 
 /// Called by the trapped door with the address behind the `syscall`.
 pub extern "C" fn on_trap(behind: usize) {
+    profile::caused(profile::Cause::Trap, || offer(behind));
+    profile::trapping();
+}
+
+/// Counts the trap at the site before `behind`, and lowers the site the first time.
+fn offer(behind: usize) {
     TRAPS.fetch_add(1, Relaxed);
     let site = behind.wrapping_sub(2);
     let mut sites = SITES.lock();

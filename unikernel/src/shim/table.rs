@@ -6,6 +6,7 @@
 
 use super::arg::{Handler, arity};
 use crate::errno::{Errno, encode};
+use crate::profile::{self, Door};
 use crate::sys;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use linux_raw_sys::general as nr;
@@ -69,8 +70,10 @@ pub unsafe extern "C" fn unknown(
     _: usize,
     number: usize,
 ) -> isize {
-    UNKNOWN[number.min(LIMIT)].fetch_add(1, Relaxed);
-    encode(Err(Errno::ENOSYS))
+    profile::around(number.min(LIMIT) as u32, None, || {
+        UNKNOWN[number.min(LIMIT)].fetch_add(1, Relaxed);
+        encode(Err(Errno::ENOSYS))
+    })
 }
 
 /// The unimplemented calls that were made, as (number, count).
@@ -110,7 +113,7 @@ macro_rules! syscalls {
                 pub(super) extern "C" fn $name(
                     a: usize, b: usize, c: usize, d: usize, e: usize, f: usize,
                 ) -> isize {
-                    encode($handler.call([a, b, c, d, e, f]))
+                    profile::around(nr::$number, None, || encode($handler.call([a, b, c, d, e, f])))
                 }
             })*
         }
@@ -131,7 +134,9 @@ macro_rules! syscalls {
         #[inline(always)]
         pub fn direct(number: u32, args: [usize; 6]) -> isize {
             match number {
-                $(nr::$number => encode($handler.call(args)),)*
+                $(nr::$number => profile::around(number, Some(Door::Direct), || {
+                    encode($handler.call(args))
+                }),)*
                 _ => encode(Err(Errno::ENOSYS)),
             }
         }

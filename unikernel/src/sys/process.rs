@@ -2,6 +2,7 @@
 
 use crate::errno::{Errno, SysResult};
 use crate::process::{self, PID};
+use crate::profile;
 use crate::uaccess::{UserPtr, UserSlice};
 use core::arch::asm;
 
@@ -33,6 +34,7 @@ pub fn getpgid(pid: i32) -> SysResult {
 
 /// exit(2) of the only thread, and exit_group(2): the low eight bits reach the outside.
 pub fn exit(code: i32) -> SysResult {
+    profile::not_returning(linux_raw_sys::general::__NR_exit_group);
     process::exit(code as u8)
 }
 

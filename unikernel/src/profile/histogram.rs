@@ -1,0 +1,151 @@
+//! A histogram of cycles: powers of two, each in quarters.
+//!
+//! A bucket is at most a quarter of its power of two wide, so its (harmonic) middle is within
+//! 11.2 % of every value in it.
+
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// Buckets: four per power of two, up to 2^42 cycles (about half an hour); longer ones share the
+/// last.
+pub const BUCKETS: usize = 164;
+
+/// Counts by bucket.
+pub struct Histogram([AtomicU32; BUCKETS]);
+
+/// The bucket of a value: itself below 4, else `4 * (e - 1)` plus the two bits below the highest,
+/// bit `e`.
+#[inline(always)]
+pub const fn bucket(value: u64) -> usize {
+    if value < 4 {
+        return value as usize;
+    }
+    let e = 63 - value.leading_zeros() as usize;
+    let index = 4 * (e - 1) + (value >> (e - 2) & 3) as usize;
+    if index < BUCKETS { index } else { BUCKETS - 1 }
+}
+
+/// The value in the middle of a bucket.
+pub const fn middle(bucket: usize) -> u64 {
+    if bucket < 8 {
+        return bucket as u64;
+    }
+    let e = bucket / 4 + 1;
+    let low = (4 + bucket as u64 % 4) << (e - 2);
+    let high = low + (1 << (e - 2)) - 1;
+    // The harmonic mean is equally far, relatively, from both ends.
+    (2 * low as u128 * high as u128 / (low + high) as u128) as u64
+}
+
+impl Histogram {
+    /// All zero.
+    pub const fn new() -> Self {
+        Self([const { AtomicU32::new(0) }; BUCKETS])
+    }
+
+    /// Counts one value.
+    #[inline(always)]
+    pub fn add(&self, value: u64) {
+        let count = &self.0[bucket(value)];
+        count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// The buckets that are not empty, with their counts, in ascending order.
+    pub fn filled(&self) -> impl Iterator<Item = (usize, u32)> {
+        let counts = self.0.iter().map(|count| count.load(Relaxed));
+        counts.enumerate().filter(|pair| pair.1 != 0)
+    }
+
+    /// The value at a percentile (0 to 100): the middle of the bucket that holds it.
+    pub fn percentile(&self, percent: u64) -> u64 {
+        let total: u64 = self.filled().map(|pair| u64::from(pair.1)).sum();
+        let rank = (total * percent).div_ceil(100).max(1);
+        let mut seen = 0;
+        for (bucket, count) in self.filled() {
+            seen += u64::from(count);
+            if seen >= rank {
+                return middle(bucket);
+            }
+        }
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A fixed sequence that looks random (xorshift, Marsaglia 2003).
+    fn sequence(mut seed: u64) -> impl Iterator<Item = u64> {
+        core::iter::repeat_with(move || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed
+        })
+    }
+
+    fn check(name: &str, samples: &[u64]) {
+        let histogram = Histogram::new();
+        samples.iter().for_each(|&sample| histogram.add(sample));
+        let mut sorted = samples.to_vec();
+        sorted.sort_unstable();
+        for percent in [1, 10, 50, 90, 99, 100] {
+            let rank = (sorted.len() * percent).div_ceil(100).max(1);
+            let exact = sorted[rank - 1];
+            let found = histogram.percentile(percent as u64);
+            let off = found.abs_diff(exact);
+            assert!(
+                off * 100 <= exact * 12,
+                "{name} p{percent}: {found}, not {exact}"
+            );
+        }
+    }
+
+    #[test]
+    fn percentiles_are_within_twelve_percent() {
+        check("one value", &[77; 5]);
+        check("small", &(0..100).collect::<Vec<_>>());
+        check(
+            "uniform",
+            &sequence(1)
+                .take(20_000)
+                .map(|x| x % 100_000)
+                .collect::<Vec<_>>(),
+        );
+        check(
+            "log-uniform",
+            &sequence(2)
+                .take(20_000)
+                .map(|x| x >> (22 + x % 40))
+                .collect::<Vec<_>>(),
+        );
+        check(
+            "two peaks",
+            &sequence(3)
+                .take(9_999)
+                .map(|x| if x % 10 < 5 { 50 } else { 5_000_000 })
+                .collect::<Vec<_>>(),
+        );
+        let edges =
+            (3..41).flat_map(|e| [(1u64 << e) - 1, 1 << e, (1 << e) + 1, (5 << e >> 2) - 1]);
+        check("edges of buckets", &edges.collect::<Vec<_>>());
+        check(
+            "top heavy",
+            &(0..1000u64)
+                .map(|i| if i < 985 { 10 } else { i * 1000 })
+                .collect::<Vec<_>>(),
+        );
+    }
+
+    #[test]
+    fn buckets_ascend_without_a_gap() {
+        let mut last = 0;
+        for value in 0..100_000 {
+            let b = bucket(value);
+            assert!(b == last || b == last + 1, "{value}");
+            last = b;
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+        assert!((8..BUCKETS).all(|b| bucket(middle(b)) == b));
+    }
+}
