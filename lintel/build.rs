@@ -17,6 +17,10 @@ const ENTRIES: [&str; 2] = ["lintel_entry_pvh", "lintel_entry_mb2"];
 /// boot tables are static data with absolute addresses.
 const FLAGS: &str = "-Crelocation-model=static\x1f-Cno-redzone=yes\x1f-Cforce-unwind-tables=no";
 
+/// A `--cfg` for the kernel alone, for the test that compares the profiler compiled out with no
+/// profiler at all.
+const CFG: &str = "LINTEL_KERNEL_CFG";
+
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("..");
@@ -30,6 +34,11 @@ fn main() {
     ] {
         println!("cargo:rerun-if-changed={}", root.join(source).display());
     }
+    println!("cargo:rerun-if-env-changed={CFG}");
+    if !is_bootable() {
+        // An ordinary build of an ordinary program: it has its first life only.
+        return;
+    }
     let library = compile(&root, &target_dir(&out));
     let full = out.join("lintel-kernel-full.o");
     let object = out.join("lintel-kernel.o");
@@ -39,6 +48,15 @@ fn main() {
     println!("cargo:rustc-link-search=native={}", out.display());
     println!("cargo:rustc-link-lib=static:+whole-archive,-bundle=lintel_object");
     println!("cargo:object={}", object.display());
+}
+
+/// Whether the program will be a static executable at a fixed address, as a virtual machine needs
+/// it. `cargo lintel` builds so; a plain `cargo build` or `cargo test` usually does not, and could
+/// not link the kernel object.
+fn is_bootable() -> bool {
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    flags.contains("relocation-model=static") && features.split(',').any(|f| f == "crt-static")
 }
 
 /// Runs a tool to its end; its failure is ours, with its own words.
@@ -104,7 +122,8 @@ fn compile(root: &Path, target: &Path) -> PathBuf {
     ] {
         command.env_remove(name);
     }
-    command.env("CARGO_ENCODED_RUSTFLAGS", FLAGS);
+    let cfg = env::var(CFG).map_or(String::new(), |name| format!("\x1f--cfg={name}"));
+    command.env("CARGO_ENCODED_RUSTFLAGS", format!("{FLAGS}{cfg}"));
     run("compiling the kernel", &mut command);
     target.join("x86_64-unknown-linux-gnu/kernel/liblintel_kernel.a")
 }

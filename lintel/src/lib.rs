@@ -12,6 +12,8 @@
 //! Build with `cargo lintel build` (or with `-C target-feature=+crt-static -C
 //! relocation-model=static`, which is all that the tool adds), run with `cargo lintel run`.
 //!
+//! Built in any other way the program is an ordinary Linux program, without the second life.
+//!
 //! The crate itself is empty: its build script compiles the library kernel into one object, with
 //! every symbol localised but the boot entries, and names it to the linker.
 

@@ -40,6 +40,7 @@ pub mod mm;
 pub mod options;
 pub mod platform;
 pub mod process;
+#[cfg_attr(lintel_without_profiler, path = "profile/absent.rs")]
 pub mod profile;
 pub mod report;
 pub mod rng;

@@ -281,7 +281,7 @@ global_asm!(
     "    ud2",
     ".popsection",
     ".pushsection .rodata.lintel_boot,\"a\",@progbits",
-    "lintel_no_memory: .asciz \"lintel: not enough memory: this image does not fit in RAM; give the VM more (--mem MIB, qemu -m MIB)\n\"",
+    "lintel_no_memory: .asciz \"lintel: not enough memory: this image does not fit in RAM; give the VM more (--mem MIB, qemu -m MIB)\\n\"",
     "lintel_no_long: .asciz \"lintel: this CPU has no 64-bit mode; use qemu-system-x86_64 with -cpu host or -cpu max\\n\"",
     "lintel_no_nx: .asciz \"lintel: this CPU has no execute-disable bit (NX); use -cpu host or -cpu max\\n\"",
     "lintel_no_syscall: .asciz \"lintel: this CPU has no SYSCALL instruction; use -cpu host or -cpu max\\n\"",

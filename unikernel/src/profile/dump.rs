@@ -13,7 +13,9 @@ static PORT: AtomicU16 = AtomicU16::new(0);
 
 /// Where to write the profile at exit (`lintel.profile=`).
 pub fn set_port(port: u16) {
-    PORT.store(port, Relaxed);
+    if ENABLED {
+        PORT.store(port, Relaxed);
+    }
 }
 
 /// Collects a line's fragments, so that a line is one write.
