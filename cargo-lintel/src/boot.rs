@@ -9,7 +9,7 @@ use crate::cmdline::CommandLine;
 use crate::runner::accel::{self, Accel, Choice};
 use crate::runner::control::{Event, Line};
 use crate::runner::qemu::{self, Boot, Config, Machine};
-use crate::runner::session::{self, Output};
+use crate::runner::session::{self, Output, Plumbing};
 use crate::runner::stdio::Input;
 use crate::runner::{self, install};
 use crate::{elf, failure};
@@ -149,6 +149,7 @@ fn boot_once(elf: &Path, main: u64, qemu: &Path, accel: Accel, count: bool) -> R
         },
         count_instructions: count,
         streams: (-1, -1),
+        profile: None,
         extra: Vec::new(),
     };
     let (mut reached, mut first_write) = (None, None);
@@ -159,14 +160,13 @@ fn boot_once(elf: &Path, main: u64, qemu: &Path, accel: Accel, count: bool) -> R
         Line::Event(..) => {}
         Line::Text(text) => eprintln!("{text}"),
     };
-    let end = session::run(
-        qemu,
-        config,
-        Input::Null,
-        Output::Discard,
-        Some(LIMIT),
-        &mut see,
-    )?;
+    let plumbing = Plumbing {
+        input: Input::Null,
+        output: Output::Discard,
+        timeout: Some(LIMIT),
+        profile: None,
+    };
+    let end = session::run(qemu, config, plumbing, &mut see)?;
     runner::conclude(end, Some(LIMIT))?;
     let (main, time) =
         reached.with_context(|| format!("{} ended without reaching `main`", elf.display()))?;

@@ -3,7 +3,7 @@
 use crate::cli::{Boot, Build, Command, Image, Object, Run, Test};
 use crate::program::{self, Program};
 use crate::project::Project;
-use crate::runner::{self, Request};
+use crate::runner::{self, Request, recorder};
 use crate::{boot, check, cli, compile, failure, image, twolives};
 use anyhow::Result;
 use clap::ValueEnum;
@@ -26,8 +26,12 @@ pub fn main() -> Result<u8> {
 impl Run {
     fn run(self) -> Result<u8> {
         let mut request = self.request();
+        if let Some(path) = &self.profile {
+            recorder::check(path)?;
+        }
         let options = compile::Options {
             features: self.features,
+            profiler: self.profile.is_some(),
             quiet: self.quiet,
         };
         request.elf = match self.program {
@@ -67,6 +71,7 @@ impl Run {
             qemu_args: self.qemu_arg.clone(),
             quiet: self.quiet,
             events: self.events.clone(),
+            profile: self.profile.clone(),
         }
     }
 }
@@ -76,6 +81,7 @@ impl Build {
         let project = Project::current()?;
         let options = compile::Options {
             features: self.features,
+            profiler: false,
             quiet: self.quiet,
         };
         let programs = match self.programs.is_empty() {
@@ -101,6 +107,7 @@ impl Object {
     fn run(self) -> Result<u8> {
         let options = compile::Options {
             features: self.features,
+            profiler: false,
             quiet: self.quiet,
         };
         let object = compile::object(Project::current_if_any()?.as_ref(), &options)?;

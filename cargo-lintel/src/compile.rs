@@ -26,6 +26,8 @@ const FULL_OBJECT: &str = "lintel-kernel-full.o";
 pub struct Options {
     /// Cargo features.
     pub features: Vec<String>,
+    /// Build the profiler into the kernel.
+    pub profiler: bool,
     /// Say nothing unless something fails.
     pub quiet: bool,
 }
@@ -76,7 +78,9 @@ pub fn object(project: Option<&Project>, options: &Options) -> Result<Object> {
         None => Project::load(&source)?.target(),
     };
     announce("lintel", options);
-    let mut command = cargo_build(&target, "release", &[], options);
+    let mut features = options.features.clone();
+    features.extend(options.profiler.then(|| "profile".to_owned()));
+    let mut command = cargo_build(&target, "release", &[], &features, options.quiet);
     command
         .arg("--manifest-path")
         .arg(source.join("Cargo.toml"))
@@ -152,7 +156,13 @@ fn lintel_source(project: Option<&Project>) -> Result<PathBuf> {
 }
 
 /// The cargo call every program is built with.
-fn cargo_build(target: &Path, profile: &str, packages: &[&str], options: &Options) -> Command {
+fn cargo_build(
+    target: &Path,
+    profile: &str,
+    packages: &[&str],
+    features: &[String],
+    quiet: bool,
+) -> Command {
     let mut command = Command::new(project::cargo());
     command
         .args(["build", "--profile", profile, "--target", TARGET])
@@ -162,10 +172,10 @@ fn cargo_build(target: &Path, profile: &str, packages: &[&str], options: &Option
     for package in packages {
         command.args(["-p", package]);
     }
-    if !options.features.is_empty() {
-        command.args(["--features", &options.features.join(",")]);
+    if !features.is_empty() {
+        command.args(["--features", &features.join(",")]);
     }
-    if options.quiet {
+    if quiet {
         command.arg("--quiet");
     }
     let user = (
@@ -281,8 +291,10 @@ fn build(
     options: &Options,
     artifacts: &mut Vec<Artifact>,
 ) -> Result<()> {
+    let features = features(project, names, options)?;
     announce(&names.join(", "), options);
-    let mut command = cargo_build(&project.target(), profile, names, options);
+    let target = project.target();
+    let mut command = cargo_build(&target, profile, names, &features, options.quiet);
     command.current_dir(&project.root);
     run_cargo(command, |message| {
         if let Message::Artifact {
@@ -305,6 +317,26 @@ fn build(
             });
         }
     })
+}
+
+/// The features to build the packages `names` with: those asked for, and the profiler's.
+fn features(project: &Project, names: &[&str], options: &Options) -> Result<Vec<String>> {
+    let mut features = options.features.clone();
+    for name in names.iter().filter(|_| options.profiler) {
+        let package = project.package(name);
+        let lintel = package.and_then(|package| package.dependency("lintel"));
+        let lintel = lintel.ok_or_else(|| {
+            failure::user(format!(
+                "package {name} does not depend on lintel, whose feature `profile` is the profiler: \
+                 add the dependency, or run it without --profile"
+            ))
+        })?;
+        let feature = format!("{lintel}/profile");
+        if !features.contains(&feature) {
+            features.push(feature);
+        }
+    }
+    Ok(features)
 }
 
 fn artifact(artifacts: &[Artifact], package: &str, program: &str) -> Result<PathBuf> {

@@ -27,10 +27,22 @@ pub struct Package {
     manifest_path: PathBuf,
     targets: Vec<Target>,
     #[serde(default)]
+    dependencies: Vec<Dependency>,
+    #[serde(default)]
     default_run: Option<String>,
     /// `[package.metadata]`, `null` when there is none.
     #[serde(default)]
     metadata: serde_json::Value,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Dependency {
+    name: String,
+    #[serde(default)]
+    rename: Option<String>,
+    /// `dev`, `build`, or nothing for an ordinary one.
+    #[serde(default)]
+    kind: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -51,6 +63,13 @@ impl Package {
         self.metadata["lintel"]["profile"]
             .as_str()
             .unwrap_or("release")
+    }
+
+    /// What the manifest calls the ordinary dependency `name`, if there is one.
+    pub fn dependency(&self, name: &str) -> Option<&str> {
+        let wanted = |entry: &&Dependency| entry.name == name && entry.kind.is_none();
+        let found = self.dependencies.iter().find(wanted)?;
+        Some(found.rename.as_deref().unwrap_or(&found.name))
     }
 
     /// The names of its programs.
@@ -182,6 +201,20 @@ mod tests {
         assert_eq!(main("c"), Some("z"));
         assert_eq!(main("d"), None);
         assert_eq!(main("root"), None);
+    }
+
+    #[test]
+    fn dependencies_may_be_renamed() {
+        let package: Package = serde_json::from_str(
+            r#"{"name":"a","manifest_path":"/w/Cargo.toml","targets":[],"dependencies":[
+              {"name":"libc","rename":null,"kind":null},{"name":"lintel","rename":"two","kind":null},
+              {"name":"cc","rename":null,"kind":"build"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(package.dependency("libc"), Some("libc"));
+        assert_eq!(package.dependency("lintel"), Some("two"));
+        assert_eq!(package.dependency("cc"), None);
+        assert_eq!(sample().package("a").unwrap().dependency("lintel"), None);
     }
 
     #[test]

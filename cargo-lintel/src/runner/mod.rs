@@ -5,6 +5,7 @@ pub mod control;
 pub mod install;
 pub mod native;
 pub mod qemu;
+pub mod recorder;
 pub mod session;
 pub mod stdio;
 mod symbolize;
@@ -14,7 +15,8 @@ use crate::{elf, failure, image, initrd};
 use anyhow::{Context, Result};
 use control::{Event, Line};
 use qemu::{Boot, Config, Machine};
-use session::{End, Output};
+use recorder::{Origin, Recorder};
+use session::{End, Output, Plumbing};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
@@ -60,6 +62,8 @@ pub struct Request {
     pub quiet: bool,
     /// Where to write the events of the control channel, one JSON object a line.
     pub events: Option<PathBuf>,
+    /// Where to write the profile.
+    pub profile: Option<PathBuf>,
 }
 
 /// QEMU as the install helper knows it.
@@ -91,6 +95,7 @@ pub fn run(request: &Request) -> Result<u8> {
         boot: files.boot(request),
         count_instructions: false,
         streams: (-1, -1),
+        profile: None,
         extra: request.qemu_args.clone(),
     };
     if !request.quiet {
@@ -98,8 +103,29 @@ pub fn run(request: &Request) -> Result<u8> {
     }
     let mut reporter = Reporter::new(request)?;
     let see = &mut |line, _: Instant| reporter.see(line);
-    let end = session::run(&qemu, config, input, Output::Inherit, request.timeout, see)?;
+    let plumbing = Plumbing {
+        input,
+        output: Output::Inherit,
+        timeout: request.timeout,
+        profile: recorder(request, &config)?,
+    };
+    let end = session::run(&qemu, config, plumbing, see)?;
     conclude(end, request.timeout)
+}
+
+/// What writes the profile, if one was asked for.
+fn recorder(request: &Request, config: &Config) -> Result<Option<Recorder>> {
+    let Some(path) = &request.profile else {
+        return Ok(None);
+    };
+    let lossy = |text: &OsString| text.to_string_lossy().into_owned();
+    let origin = Origin {
+        machine: config.machine.name(),
+        accel: config.accel.name(),
+        program: lossy(&request.elf.file_name().unwrap_or_default().to_owned()),
+        args: request.args.iter().map(lossy).collect(),
+    };
+    Recorder::create(path, origin).map(Some)
 }
 
 /// GRUB needs firmware, which microvm lacks.
@@ -213,6 +239,9 @@ fn command_line(request: &Request, input: Input) -> CommandLine {
     line.set("ctl", format!("{:#x}", qemu::port::CTL));
     if !request.debug.is_empty() {
         line.set("debug", request.debug.join(","));
+    }
+    if request.profile.is_some() {
+        line.set("profile", format!("{:#x}", qemu::port::PROFILE));
     }
     if let Some(cwd) = &request.cwd {
         line.set("cwd", cwd);

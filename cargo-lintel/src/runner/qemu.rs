@@ -14,6 +14,8 @@ pub mod port {
     pub const ERR: u16 = 0x5e0;
     /// Bytes written here are the control channel.
     pub const CTL: u16 = 0x5e1;
+    /// Bytes written here are the profile.
+    pub const PROFILE: u16 = 0x5e2;
     /// A write here ends QEMU.
     pub const EXIT: u16 = 0xf4;
 }
@@ -73,6 +75,8 @@ pub struct Config {
     pub count_instructions: bool,
     /// The descriptors of two connected stream sockets: standard error and control channel.
     pub streams: (i32, i32),
+    /// The same for the profile, if there is to be one.
+    pub profile: Option<i32>,
     /// More arguments, as the user gave them.
     pub extra: Vec<OsString>,
 }
@@ -108,7 +112,9 @@ pub fn arguments(config: &Config) -> Vec<OsString> {
         "chardev:con",
     ]);
     let (err, ctl) = config.streams;
-    for (name, fd, port) in [("err", err, port::ERR), ("ctl", ctl, port::CTL)] {
+    let profile = config.profile.map(|fd| ("prof", fd, port::PROFILE));
+    let streams = [("err", err, port::ERR), ("ctl", ctl, port::CTL)];
+    for (name, fd, port) in streams.into_iter().chain(profile) {
         push(&["-chardev", &format!("socket,id={name},fd={fd}")]);
         push(&[
             "-device",
@@ -231,6 +237,7 @@ mod tests {
             boot,
             count_instructions,
             streams: (5, 7),
+            profile: None,
             extra,
         }
     }
@@ -281,6 +288,7 @@ mod tests {
         }
         config.count_instructions = true;
         config.extra = vec!["-s".into()];
+        config.profile = Some(9);
         let direct = text(&config);
         assert!(
             direct.contains("-kernel /p/app -initrd /t/root.cpio -append"),
@@ -288,6 +296,10 @@ mod tests {
         );
         assert!(
             direct.contains("-cpu max,-erms,-fsrm -icount shift=0,sleep=off"),
+            "{direct}"
+        );
+        assert!(
+            direct.contains("socket,id=prof,fd=9 -device isa-debugcon,iobase=0x5e2,chardev=prof"),
             "{direct}"
         );
         assert!(direct.ends_with(" -s"), "{direct}");

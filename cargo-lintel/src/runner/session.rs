@@ -3,6 +3,7 @@
 
 use crate::runner::control::{self, Event, Line};
 use crate::runner::qemu::{self, Config};
+use crate::runner::recorder::Recorder;
 use crate::runner::stdio::{self, Input, Pumped};
 use crate::sys::{self, RawTerminal};
 use anyhow::{Context, Result};
@@ -20,12 +21,49 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Where the program's standard output and standard error go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Output {
     /// To ours.
     Inherit,
     /// Nowhere.
     Discard,
+    /// Standard output to this buffer, standard error to ours.
+    Keep(Buffer),
+}
+
+/// Bytes that a session collects and its caller reads afterwards.
+#[derive(Debug, Clone, Default)]
+pub struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    /// What has been collected; the buffer is empty afterwards.
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        bytes.extend_from_slice(data);
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a session's streams are connected to, and how long it may take.
+pub struct Plumbing {
+    /// Standard input.
+    pub input: Input,
+    /// Standard output and standard error.
+    pub output: Output,
+    /// Time limit.
+    pub timeout: Option<Duration>,
+    /// Where the profile goes, if the kernel is to write one.
+    pub profile: Option<Recorder>,
 }
 
 /// How a session ended.
@@ -59,33 +97,39 @@ const GRACE: Duration = Duration::from_secs(3);
 const PIPE_SIZE: i32 = 1 << 20;
 
 /// Runs QEMU to its end. `see` gets every line of the control channel and when it arrived;
-/// `config.streams` is filled in here.
+/// `config.streams` and `config.profile` are filled in here.
 pub fn run(
     qemu: &Path,
     mut config: Config,
-    input: Input,
-    output: Output,
-    timeout: Option<Duration>,
+    plumbing: Plumbing,
     see: &mut dyn FnMut(Line, Instant),
 ) -> Result<End> {
     let (errors, errors_far) = UnixStream::pair().context("cannot make a socket")?;
     let (control, control_far) = UnixStream::pair().context("cannot make a socket")?;
+    let (profile, profile_far) = UnixStream::pair().context("cannot make a socket")?;
+    let Plumbing { input, output, .. } = plumbing;
     config.streams = (errors_far.as_raw_fd(), control_far.as_raw_fd());
+    config.profile = plumbing.profile.as_ref().map(|_| profile_far.as_raw_fd());
     let mut child = spawn(qemu, &config, input)?;
-    drop((errors_far, control_far));
+    drop((errors_far, control_far, profile_far));
+    let recording = plumbing.profile.map(|recorder| recorder.start(profile));
     let (sender, receiver) = channel();
     let signals = watch_signals(sender.clone())?;
     let complaints = collect(child.stderr.take());
-    carry_output(&mut child, output, sender.clone())?;
-    let errors = Arc::new(Errors::new(errors, output).context("cannot set up a socket")?);
+    carry_output(&mut child, &output, sender.clone())?;
+    let errors = Arc::new(Errors::new(errors, &output).context("cannot set up a socket")?);
     carry_errors(Arc::clone(&errors), sender.clone());
     let raw = carry_input(child.stdin.take(), input, sender.clone());
     read_control(control, errors, sender);
-    let mut session = Supervisor::new(child, timeout);
+    let mut session = Supervisor::new(child, plumbing.timeout);
     session.supervise(&receiver, see);
     signals.close();
     drop(raw);
-    session.finish(complaints)
+    let end = session.finish(complaints)?;
+    if let Some(recording) = recording {
+        recording.finish(&end)?;
+    }
+    Ok(end)
 }
 
 fn spawn(qemu: &Path, config: &Config, input: Input) -> Result<Child> {
@@ -98,7 +142,9 @@ fn spawn(qemu: &Path, config: &Config, input: Input) -> Result<Child> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     // Its own process group: Ctrl-C is ours to handle.
     command.process_group(0);
-    sys::tie_to_parent(&mut command, &[config.streams.0, config.streams.1]);
+    let streams = [config.streams.0, config.streams.1];
+    let keep: Vec<_> = streams.into_iter().chain(config.profile).collect();
+    sys::tie_to_parent(&mut command, &keep);
     command
         .spawn()
         .with_context(|| format!("cannot start {}", qemu.display()))
@@ -126,12 +172,13 @@ fn collect(stderr: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     })
 }
 
-fn carry_output(child: &mut Child, output: Output, sender: Sender<Message>) -> Result<()> {
+fn carry_output(child: &mut Child, output: &Output, sender: Sender<Message>) -> Result<()> {
     let from = child.stdout.take().context("QEMU has no output")?;
     sys::enlarge_pipe(&from, PIPE_SIZE);
     let to: Box<dyn Write + Send> = match output {
         Output::Inherit => stdio::unbuffered_stdout().context("cannot use standard output")?,
         Output::Discard => Box::new(io::sink()),
+        Output::Keep(buffer) => Box::new(buffer.clone()),
     };
     let qemu = child.id();
     std::thread::spawn(move || {
@@ -146,16 +193,16 @@ struct Errors {
     from: Mutex<UnixStream>,
     /// The same for waiting, without the lock.
     signal: UnixStream,
-    output: Output,
+    shown: bool,
 }
 
 impl Errors {
-    fn new(from: UnixStream, output: Output) -> io::Result<Self> {
+    fn new(from: UnixStream, output: &Output) -> io::Result<Self> {
         from.set_nonblocking(true)?;
         Ok(Self {
             signal: from.try_clone()?,
             from: Mutex::new(from),
-            output,
+            shown: !matches!(output, Output::Discard),
         })
     }
 
@@ -167,7 +214,7 @@ impl Errors {
             match from.read(&mut buffer) {
                 Ok(0) => return false,
                 // If our standard error is closed the guest must still not wait for it.
-                Ok(count) if self.output == Output::Inherit => {
+                Ok(count) if self.shown => {
                     _ = io::stderr().write_all(&buffer[..count]);
                 }
                 Ok(_) => {}

@@ -38,6 +38,7 @@ pub enum Command {
   cargo lintel run ./app --root data -- -v x    an ELF; the directory data is its /
   cargo lintel run hello --native               the same ELF as a Linux process
   cargo lintel run hello --debug lower,boot     with reports on standard error
+  cargo lintel run hello --profile p.jsonl      then: cargo lintel profile p.jsonl
   echo text | cargo lintel run wordfreq --root . --accel tcg
 
 Exit codes: the program's own; 124 after --timeout; 125 when QEMU or KVM is at fault; 2 for a
@@ -102,6 +103,9 @@ pub struct Run {
     /// Write the machine's events to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
+    /// Build with the profiler and write what every system call cost to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "native")]
+    pub profile: Option<PathBuf>,
     /// The program's arguments
     #[arg(last = true)]
     pub args: Vec<OsString>,
