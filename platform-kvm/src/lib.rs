@@ -39,7 +39,12 @@ impl Platform for Kvm {
     }
 
     fn write(&self, port: Port, start: usize, len: usize) -> usize {
-        serial::write(port, start, len)
+        platform_qemu::write_virtio(port, start, len)
+            .unwrap_or_else(|| serial::write(port, start, len))
+    }
+
+    fn attach_console(&self, address: usize, line: u8) {
+        Qemu.attach_console(address, line);
     }
 
     fn console_read(&self, buffer: &mut [u8]) -> usize {

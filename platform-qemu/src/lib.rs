@@ -3,7 +3,7 @@
 //! - [`boot`]: PVH and Multiboot2 entry, long mode, the drop to ring 3;
 //! - [`monitor`]: ring 0 afterwards: interrupt and exception entry, monitor calls;
 //! - devices, driven from ring 3 through monitor calls: [`serial`], [`pic`], [`timer`], [`clock`],
-//!   [`power`].
+//!   [`power`]; and by memory-mapped registers: [`virtio`].
 //!
 //! [`Qemu`] puts them together for machines without KVM (TCG); `platform-kvm` replaces what is
 //! better done otherwise there.
@@ -18,6 +18,7 @@ pub mod pic;
 pub mod power;
 pub mod serial;
 pub mod timer;
+pub mod virtio;
 
 use core::ops::Range;
 use unikernel::mm::PAGE;
@@ -36,6 +37,10 @@ const MOST_PAGES: usize = 32;
 pub fn classify(vector: u8) -> Interrupt {
     match vector.wrapping_sub(unikernel::cpu::FIRST_IRQ_VECTOR) {
         timer::LINE => Interrupt::Timer,
+        line if virtio::line() == Some(line) => {
+            virtio::acknowledge();
+            Interrupt::Console
+        }
         SERIAL_LINE => Interrupt::Console,
         _ => Interrupt::Spurious,
     }
@@ -43,8 +48,21 @@ pub fn classify(vector: u8) -> Interrupt {
 
 /// Opens the console's receive interrupt.
 pub fn console_interrupt(on: bool) {
-    serial::interrupt(on);
-    pic::enable(SERIAL_LINE, on);
+    if virtio::attached() {
+        virtio::interrupt(on);
+    } else {
+        serial::interrupt(on);
+        pic::enable(SERIAL_LINE, on);
+    }
+}
+
+/// Writes to the virtio console, when that is where `port` leads.
+pub fn write_virtio(port: Port, start: usize, len: usize) -> Option<usize> {
+    if port == Port::Console && virtio::attached() {
+        virtio::write(start, len)
+    } else {
+        None
+    }
 }
 
 /// Makes page-table changes effective.
@@ -64,11 +82,18 @@ impl Platform for Qemu {
     }
 
     fn write(&self, port: Port, start: usize, len: usize) -> usize {
-        serial::write(port, start, len, true)
+        write_virtio(port, start, len).unwrap_or_else(|| serial::write(port, start, len, true))
+    }
+
+    fn attach_console(&self, address: usize, line: u8) {
+        virtio::attach(address, line);
     }
 
     fn console_read(&self, buffer: &mut [u8]) -> usize {
-        serial::read(buffer)
+        match virtio::attached() {
+            true => virtio::read(buffer),
+            false => serial::read(buffer),
+        }
     }
 
     fn console_interrupt(&self, on: bool) {

@@ -21,7 +21,7 @@ static BYTES: AtomicU64 = AtomicU64::new(0);
 pub fn write(port: Port, start: usize, len: usize, poll: bool) -> usize {
     let port = match port {
         Port::Debugcon(port) => return output(port, start, len),
-        Port::Serial => BASE,
+        Port::Console => BASE,
     };
     let (written, polls) = match poll {
         true => output_polled(port, start, len, STATUS),

@@ -69,13 +69,13 @@ fn port_or(port: &AtomicU16, otherwise: Port) -> Port {
 }
 
 fn err_port() -> Port {
-    port_or(&ERR_PORT, Port::Serial)
+    port_or(&ERR_PORT, Port::Console)
 }
 
 /// Writes user memory to a stream; short when part of it is bad.
 pub fn write(stream: Stream, from: UserSlice) -> SysResult {
     let port = match stream {
-        Stream::Out => Port::Serial,
+        Stream::Out => Port::Console,
         Stream::Err => err_port(),
     };
     if from.is_empty() {
@@ -247,7 +247,7 @@ pub fn on_input() {
         for &byte in &buffer[..n] {
             let echo = input.receive(byte);
             if !echo.is_empty() {
-                platform().write(Port::Serial, echo.as_ptr() as usize, echo.len());
+                platform().write(Port::Console, echo.as_ptr() as usize, echo.len());
             }
         }
     }

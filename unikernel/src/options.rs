@@ -73,6 +73,8 @@ pub struct Options<'a> {
     pub cwd: &'a [u8],
     pub mark: usize,
     pub profile_port: u16,
+    /// `virtio@ADDRESS:LINE`: the MMIO transport of a virtio console and its PIC line.
+    pub console: Option<(usize, u8)>,
     pub args: Vec<&'a [u8], MAX_WORDS>,
     pub env: Vec<&'a [u8], MAX_WORDS>,
 }
@@ -99,7 +101,7 @@ impl fmt::Display for Error<'_> {
             Error::Unknown(word) => write!(
                 f,
                 "unknown option `{}` on the kernel command line; known: lintel.argv0 stdin tty err \
-                 ctl debug tick clock lower cwd mark; put a program argument that looks like this \
+                 ctl debug tick clock lower cwd mark profile console; put a program argument that looks like this \
                  in double quotes",
                 text(word)
             ),
@@ -139,6 +141,7 @@ impl Default for Options<'_> {
             cwd: b"/",
             mark: 0,
             profile_port: 0,
+            console: None,
             args: Vec::new(),
             env: Vec::new(),
         }
@@ -278,6 +281,7 @@ impl<'a> Options<'a> {
             b"ctl" => self.ctl_port = number(value).and_then(|n| n.try_into().ok()).ok_or(bad)?,
             b"debug" => self.debug = debug(value).ok_or(bad)?,
             b"tick" => self.tick = switch(value).ok_or(bad)?,
+            b"console" => self.console = Some(virtio(value).ok_or(bad)?),
             b"lower" => self.lower = switch(value).ok_or(bad)?,
             b"clock" => self.clock = clock(value).ok_or(bad)?,
             // Without the profiler there is nothing to write: say so instead of writing nothing.
@@ -310,6 +314,13 @@ fn clock(value: &[u8]) -> Option<ClockChoice> {
         b"pit" => ClockChoice::Pit,
         _ => return None,
     })
+}
+
+fn virtio(value: &[u8]) -> Option<(usize, u8)> {
+    let place = value.strip_prefix(b"virtio@")?;
+    let colon = place.iter().position(|&c| c == b':')?;
+    let line = number(&place[colon + 1..]).filter(|&line| line < 16)?;
+    Some((number(&place[..colon])?, line as u8))
 }
 
 fn switch(value: &[u8]) -> Option<bool> {
@@ -390,6 +401,12 @@ mod tests {
         assert!(matches!(parsed("a \"b"), Err(Error::Quote)));
         assert!(matches!(parsed(r#""\q""#), Err(Error::Quote)));
         assert!(matches!(parsed(&"x ".repeat(300)), Err(Error::TooLong)));
+        let virtio = parsed("lintel.console=virtio@0xfeb00e00:12").unwrap();
+        assert_eq!(virtio.console, Some((0xfeb0_0e00, 12)));
+        assert!(matches!(
+            parsed("lintel.console=virtio@0:16"),
+            Err(Error::Value(_))
+        ));
         assert!(parsed("lintel.err=0x5e0").is_ok_and(|o| o.err_port == 0x5e0));
     }
 

@@ -10,8 +10,8 @@ use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 /// A byte stream out of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
-    /// The console: COM1, a 16550.
-    Serial,
+    /// The console: COM1, a 16550, or the virtio console that was attached.
+    Console,
     /// A one-byte output port without back-pressure or status (QEMU's `isa-debugcon`).
     Debugcon(u16),
 }
@@ -68,6 +68,10 @@ pub trait Platform: Sync {
     /// Writes `len` bytes from `start` (user or kernel memory) to `port`, in one monitor call.
     /// Returns the bytes written, short when the memory faults. Waits for the UART under TCG.
     fn write(&self, port: Port, start: usize, len: usize) -> usize;
+
+    /// Makes the virtio console whose MMIO transport is at `address`, with interrupt line `line` of
+    /// the PIC, the console from here on. Needs the kernel heap.
+    fn attach_console(&self, address: usize, line: u8);
 
     /// Takes received console bytes, at most `buffer.len()`; 0 when there are none.
     fn console_read(&self, buffer: &mut [u8]) -> usize;

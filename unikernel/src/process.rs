@@ -58,6 +58,9 @@ pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
         refuse_memory(error);
     }
     platform().flush(0..usize::MAX);
+    if let Some((address, line)) = options.console {
+        platform().attach_console(address, line);
+    }
     mount(boot, &options);
     if let Err(why) = time::check_choice() {
         refuse(format_args!(

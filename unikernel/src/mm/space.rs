@@ -229,6 +229,33 @@ pub fn is_known(range: Range<usize>) -> bool {
     })
 }
 
+/// Walks the physically contiguous pieces of `start..start + len`, application or library memory,
+/// until `run` (physical address, length) returns `false` or a page is not mapped for ring 3.
+/// Returns the bytes walked. For devices, which read memory past the page tables.
+pub fn each_run(start: usize, len: usize, mut run: impl FnMut(usize, usize) -> bool) -> usize {
+    let mut done = 0;
+    while done < len {
+        let Some(first) = user_frame(start + done) else {
+            break;
+        };
+        let mut piece = (PAGE - (start + done) % PAGE).min(len - done);
+        while done + piece < len && user_frame(start + done + piece) == Some(first + piece) {
+            piece += PAGE.min(len - done - piece);
+        }
+        if !run(first, piece) {
+            break;
+        }
+        done += piece;
+    }
+    done
+}
+
+/// The physical address behind `address`, if ring 3 may read it.
+fn user_frame(address: usize) -> Option<usize> {
+    paging::access(address).filter(|access| access.user)?;
+    paging::translate(address)
+}
+
 /// Populates the main stack down to the page of `address`, in steps.
 fn grow_stack(space: &mut Space, address: usize) -> Result<(), Errno> {
     let low = (address & !(STACK_STEP - 1)).max(STACK_TOP - STACK_LIMIT);

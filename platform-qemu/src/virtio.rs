@@ -1,0 +1,142 @@
+//! The virtio console: a buffer an exit, where the serial line takes a byte an exit.
+//!
+//! Transport and queues are the crate `virtio-drivers`' (virtio 1.2, 4.2 and 5.3; legacy and modern
+//! MMIO). The device is named on the kernel command line, because probing costs exits, and set up at
+//! its first use, because that costs more: a program that prints nothing pays nothing.
+
+use crate::pic;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+use unikernel::mm::frames::FRAMES;
+use unikernel::mm::paging::{self, Access};
+use unikernel::mm::{PAGE, page_down, space};
+use unikernel::sync::SpinLock;
+use virtio_drivers::device::console::VirtIOConsole;
+use virtio_drivers::transport::mmio::{MmioTransport, VirtIOHeader};
+use virtio_drivers::{BufferDirection, Hal, PhysAddr};
+
+/// Size of a transport's registers on microvm.
+const REGISTERS: usize = 512;
+
+type Console = VirtIOConsole<Memory, MmioTransport<'static>>;
+
+/// Address of the transport; 0: no device was named.
+static ADDRESS: AtomicUsize = AtomicUsize::new(0);
+/// Its interrupt line at the PIC; `NO_LINE`: none.
+static LINE: AtomicU8 = AtomicU8::new(NO_LINE);
+static DEVICE: SpinLock<Option<Console>> = SpinLock::new(None);
+
+const NO_LINE: u8 = 0xff;
+
+/// Memory as the driver sees it: physical and virtual addresses are the same.
+struct Memory;
+
+// SAFETY: DMA memory is whole frames of the identity map, cleared, and the driver's alone until it
+// gives them back; `share` names the physical address of a buffer, which callers of `send_bytes`
+// pass as such; MMIO is mapped by `start` before the transport is made.
+unsafe impl Hal for Memory {
+    fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
+        let Some(address) = FRAMES.lock().alloc(pages) else {
+            panic!("no memory for a virtio queue: {pages} pages")
+        };
+        let pointer = NonNull::new(address as *mut u8).unwrap_or(NonNull::dangling());
+        // SAFETY: the frames were just taken and are mapped writable.
+        unsafe { pointer.as_ptr().write_bytes(0, pages * PAGE) };
+        (address as PhysAddr, pointer)
+    }
+
+    unsafe fn dma_dealloc(address: PhysAddr, _: NonNull<u8>, pages: usize) -> i32 {
+        FRAMES.lock().free(address as usize, pages);
+        0
+    }
+
+    unsafe fn mmio_phys_to_virt(address: PhysAddr, _: usize) -> NonNull<u8> {
+        NonNull::new(address as *mut u8).unwrap_or(NonNull::dangling())
+    }
+
+    unsafe fn share(buffer: NonNull<[u8]>, _: BufferDirection) -> PhysAddr {
+        buffer.cast::<u8>().as_ptr() as PhysAddr
+    }
+
+    unsafe fn unshare(_: PhysAddr, _: NonNull<[u8]>, _: BufferDirection) {}
+}
+
+/// Names the device: the address of its transport and its interrupt line (0 to 15).
+pub fn attach(address: usize, line: u8) {
+    ADDRESS.store(address, Relaxed);
+    LINE.store(line, Relaxed);
+}
+
+/// Whether a device was named.
+pub fn attached() -> bool {
+    ADDRESS.load(Relaxed) != 0
+}
+
+/// The device's interrupt line, when there is one.
+pub fn line() -> Option<u8> {
+    Some(LINE.load(Relaxed)).filter(|&line| line != NO_LINE)
+}
+
+fn start(address: usize) -> Result<Console, &'static str> {
+    let page = page_down(address);
+    paging::map_identity(page..page + PAGE, Access::DATA).map_err(|_| "no memory to map it")?;
+    let header = NonNull::new(address as *mut VirtIOHeader).ok_or("its address is 0")?;
+    // SAFETY: the command line names the registers of a virtio transport here, and the page that
+    // holds them has just been mapped for good. Reads of anything else fail the driver's checks.
+    let transport = unsafe { MmioTransport::new(header, REGISTERS) };
+    let transport = transport.map_err(|_| "there is no virtio device at that address")?;
+    Console::new(transport).map_err(|_| "the device cannot be set up")
+}
+
+/// Runs `body` with the device, set up if it is not yet; `None` when it is busy (a crash while it
+/// was being used).
+fn with_device<R>(body: impl FnOnce(&mut Console) -> R) -> Option<R> {
+    let mut device = DEVICE.try_lock()?;
+    if device.is_none() {
+        match start(ADDRESS.load(Relaxed)) {
+            Ok(console) => *device = Some(console),
+            Err(why) => panic!("virtio console (lintel.console): {why}"),
+        }
+    }
+    device.as_mut().map(body)
+}
+
+/// Writes memory, the application's or the library's, to the console; returns the bytes written,
+/// short where the memory is not mapped. `None` when the device is busy.
+pub fn write(start: usize, len: usize) -> Option<usize> {
+    with_device(|console| {
+        space::each_run(start, len, |address, len| {
+            // SAFETY: `each_run` yields mapped RAM by physical address, which is an address of the
+            // identity map. Only the device reads it, and `send_bytes` waits until it has.
+            let bytes = unsafe { core::slice::from_raw_parts(address as *const u8, len) };
+            console.send_bytes(bytes).is_ok()
+        })
+    })
+}
+
+/// Takes received bytes.
+pub fn read(buffer: &mut [u8]) -> usize {
+    let take = |console: &mut Console| {
+        let mut n = 0;
+        while let (Some(slot), Ok(Some(byte))) = (buffer.get_mut(n), console.recv(true)) {
+            *slot = byte;
+            n += 1;
+        }
+        n
+    };
+    with_device(take).unwrap_or(0)
+}
+
+/// Acknowledges an interrupt of the device, before it is read, so that later input raises another.
+pub fn acknowledge() {
+    // A failure would mean a broken queue, which the next read reports by having nothing.
+    let _ = with_device(|console| console.ack_interrupt());
+}
+
+/// Opens or closes the device's interrupt.
+pub fn interrupt(on: bool) {
+    if let Some(line) = line() {
+        with_device(|_| ());
+        pic::enable(line, on);
+    }
+}
