@@ -17,8 +17,8 @@ const ENTRIES: [&str; 2] = ["lintel_entry_pvh", "lintel_entry_mb2"];
 /// boot tables are static data with absolute addresses.
 const FLAGS: &str = "-Crelocation-model=static\x1f-Cno-redzone=yes\x1f-Cforce-unwind-tables=no";
 
-/// A `--cfg` for the kernel alone, for the test that compares the profiler compiled out with no
-/// profiler at all.
+/// A `--cfg` for the kernel alone, for the test that compares the profiler and the events compiled
+/// out with none at all.
 const CFG: &str = "LINTEL_KERNEL_CFG";
 
 fn main() {
@@ -71,12 +71,20 @@ fn run(what: &str, command: &mut Command) {
 }
 
 /// One target directory for all profiles of the application, since the object is the same for each;
-/// another one with the profiler, so that two builds at once do not meet.
+/// others for each set of features, so that two builds at once do not meet.
 fn target_dir(out: &Path) -> PathBuf {
     // …/target/[triple/]profile/build/lintel-hash/out
     let profile = out.ancestors().nth(3).expect("OUT_DIR is five levels deep");
-    let features = env::var_os("CARGO_FEATURE_PROFILE").map_or("", |_| "-profile");
-    profile.with_file_name(format!("lintel-kernel{features}"))
+    let suffixes = features().map(|name| format!("-{name}"));
+    profile.with_file_name(format!("lintel-kernel{}", suffixes.collect::<String>()))
+}
+
+/// The kernel's features that are asked for; this crate has them under the same names.
+fn features() -> impl Iterator<Item = &'static str> {
+    let asked = |name: &&str| env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase()));
+    ["profile", "events"]
+        .into_iter()
+        .filter(move |name| asked(name).is_some())
 }
 
 fn compile(root: &Path, target: &Path) -> PathBuf {
@@ -96,8 +104,8 @@ fn compile(root: &Path, target: &Path) -> PathBuf {
         "--target",
         "x86_64-unknown-linux-gnu",
     ]);
-    if env::var_os("CARGO_FEATURE_PROFILE").is_some() {
-        command.args(["--features", "profile"]);
+    for feature in features() {
+        command.args(["--features", feature]);
     }
     command
         .arg("--manifest-path")

@@ -6,6 +6,7 @@
 //! kernel's report that `main` was reached, on the clock of the host.
 
 use crate::cmdline::CommandLine;
+use crate::profile::units::grouped;
 use crate::runner::accel::{self, Accel, Choice};
 use crate::runner::control::{Event, Line};
 use crate::runner::qemu::{self, Boot, Config, Machine};
@@ -35,26 +36,33 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// The figures of one program.
 #[derive(Debug, Serialize)]
-struct Report {
-    program: String,
-    instructions: Instructions,
-    time: Vec<Time>,
+pub struct Report {
+    /// The program's name.
+    pub program: String,
+    /// How much work it is.
+    pub instructions: Instructions,
+    /// How long it takes, by accelerator.
+    pub time: Vec<Time>,
 }
 
 /// Guest instructions from the kernel's first one.
 #[derive(Debug, Serialize)]
-struct Instructions {
-    main: u64,
-    /// Absent if the program writes nothing.
-    first_write: Option<u64>,
+pub struct Instructions {
+    /// To `main`.
+    pub main: u64,
+    /// To the first write; absent if the program writes nothing.
+    pub first_write: Option<u64>,
 }
 
 /// Time from the start of QEMU to `main`.
 #[derive(Debug, Serialize)]
-struct Time {
-    accel: &'static str,
-    median_ms: f64,
-    runs_ms: Vec<f64>,
+pub struct Time {
+    /// The accelerator.
+    pub accel: &'static str,
+    /// The median, in milliseconds.
+    pub median_ms: f64,
+    /// All of them.
+    pub runs_ms: Vec<f64>,
 }
 
 /// Measures every program (name and ELF) and prints the figures.
@@ -84,7 +92,8 @@ fn accelerators(qemu: &Path, asked: Option<Choice>) -> Result<Vec<Accel>> {
     Ok(kvm.into_iter().chain([Accel::Tcg]).collect())
 }
 
-fn measure(name: &str, elf: &Path, qemu: &Path, accels: &[Accel], runs: u32) -> Result<Report> {
+/// Measures one program, its time with each of `accels` as the median of `runs` boots.
+pub fn measure(name: &str, elf: &Path, qemu: &Path, accels: &[Accel], runs: u32) -> Result<Report> {
     elf::check(elf)?;
     let main = elf::main_address(elf)?.ok_or_else(|| {
         failure::user(format!(
@@ -207,19 +216,6 @@ fn print(report: &Report) {
     }
 }
 
-/// A number with a comma every three digits.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,12 +224,5 @@ mod tests {
     fn medians() {
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(123), "123");
-        assert_eq!(grouped(1_234_567), "1,234,567");
     }
 }

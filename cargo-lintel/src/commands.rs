@@ -1,10 +1,12 @@
 //! What the commands do, up to the point where a module of their own takes over.
 
-use crate::cli::{Boot, Build, Command, Image, Object, Run, Test};
+use crate::cli::{
+    Bench, Boot, Build, Command, Diff, Image, Object, Profile, ProfileCommand, Run, Test,
+};
 use crate::program::{self, Program};
 use crate::project::Project;
 use crate::runner::{self, Request, recorder};
-use crate::{boot, check, cli, compile, failure, image, twolives};
+use crate::{bench, boot, check, cli, compile, failure, image, profile, twolives};
 use anyhow::Result;
 use clap::ValueEnum;
 use std::ffi::OsString;
@@ -18,6 +20,8 @@ pub fn main() -> Result<u8> {
         Command::Object(object) => object.run(),
         Command::Image(image) => image.run(),
         Command::Boot(boot) => boot.run(),
+        Command::Profile(profile) => profile.run(),
+        Command::Bench(bench) => bench.run(),
         Command::Test(test) => test.run(),
         Command::CheckObject(check) => check::run(check.file.as_deref()),
     }
@@ -143,6 +147,40 @@ impl Boot {
                 json: self.json,
             },
         )
+    }
+}
+
+impl Profile {
+    fn run(self) -> Result<u8> {
+        if let Some(ProfileCommand::Diff(Diff {
+            before,
+            after,
+            fail_over,
+        })) = self.command
+        {
+            return profile::diff(&before, &after, fail_over);
+        }
+        let options = profile::Options {
+            top: self.top,
+            json: self.json,
+            html: self.html,
+        };
+        let file = self.file.ok_or_else(|| failure::user("which profile?"))?;
+        profile::show(&file, &options)
+    }
+}
+
+impl Bench {
+    fn run(self) -> Result<u8> {
+        bench::run(&bench::Options {
+            quick: self.quick,
+            only: self.only,
+            accel: self.accel,
+            json: self.json,
+            chart: self.chart,
+            compare: self.compare,
+            write_docs: self.write_docs,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
-//! The profiler costs nothing when it is off: without the feature, the kernel's machine code is the
-//! same, byte for byte, as that of a kernel in which the profiler was never written.
+//! The profiler and the debug events cost nothing when they are off: without their features, the
+//! kernel's machine code is the same, byte for byte, as that of a kernel in which neither was ever
+//! written.
 
 use object::{Object, ObjectSection};
 use std::path::{Path, PathBuf};
@@ -63,7 +64,7 @@ fn section(path: &Path, name: &str) -> (Vec<u8>, Vec<u64>) {
 }
 
 #[test]
-fn without_the_feature_the_code_is_that_of_a_kernel_without_a_profiler() {
+fn without_the_features_the_code_is_that_of_a_kernel_without_profiler_and_events() {
     let (plain, absent) = (kernel(None), kernel(Some("lintel_without_profiler")));
     for name in [".text.lintel", ".text.lintel_monitor"] {
         let (plain, absent) = (section(&plain, name), section(&absent, name));

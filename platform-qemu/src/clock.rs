@@ -8,9 +8,9 @@ use unikernel::time::mult_for;
 /// Finds the rate of the TSC with what any PC has.
 pub fn rate(choice: ClockChoice) -> Result<ClockRate, &'static str> {
     match choice {
-        ClockChoice::Auto => Ok(from_cpuid().unwrap_or_else(timer::calibrate)),
+        ClockChoice::Auto => from_cpuid().map_or_else(timer::calibrate, Ok),
         ClockChoice::Cpuid => from_cpuid().ok_or("CPUID has no TSC frequency leaf"),
-        ClockChoice::Pit => Ok(timer::calibrate()),
+        ClockChoice::Pit => timer::calibrate(),
         ClockChoice::Pvclock => Err("pvclock exists under KVM only"),
     }
 }
@@ -60,12 +60,13 @@ fn rtc(register: u8) -> u8 {
     }
 }
 
-/// The RTC in nanoseconds since the epoch, a whole second. Read twice until both agree, because
-/// an update may come in between.
+/// The RTC in nanoseconds since the epoch, a whole second. Read until two readings agree, because
+/// an update may come in between; a machine without an RTC never agrees with itself for long.
 pub fn wall_clock() -> u64 {
+    const TRIES: usize = 1000;
     let fields = || [0, 2, 4, 7, 8, 9].map(rtc);
     let mut now = fields();
-    loop {
+    for _ in 0..TRIES {
         let again = fields();
         if again == now && rtc(0x0a) & 0x80 == 0 {
             break;

@@ -13,6 +13,9 @@ const CHANNEL_2: u16 = 0x42;
 const MODE: u16 = 0x43;
 /// Bit 0 gates channel 2, bit 1 the speaker; bit 5 is channel 2's output.
 const SPEAKER: u16 = 0x61;
+/// Read-back command: latch the status of channel 2, whose bit 7 is its output.
+const STATUS_2: u8 = 0xe8;
+const OUTPUT: u8 = 1 << 7;
 
 /// Interrupt line of channel 0.
 pub const LINE: u8 = 0;
@@ -49,15 +52,30 @@ pub fn periodic(on: bool) {
 
 /// Shortest calibration in timer counts: 10 ms.
 const SHORTEST: u64 = HZ / 100;
-/// Longest: 50 ms, which the 16-bit counter still holds.
-const LONGEST: u64 = HZ / 20;
-/// Time-stamp ticks that one tick of uncertainty must be spread over: 0.025 %.
-const PRECISION: u64 = 4000;
+/// Longest: 25 ms, so that being stopped for as long again does not wrap the 16-bit counter.
+const LONGEST: u64 = HZ / 40;
+/// Time-stamp ticks that one tick of uncertainty must be spread over: 0.05 %.
+const PRECISION: u64 = 2000;
+
+/// Attempts before the timer is given up: each fails only if the host stops us for 30 ms.
+const ATTEMPTS: usize = 20;
+/// Readings in one attempt, far more than fit into 25 ms: a counter that stands still ends there.
+const MOST_READINGS: usize = 200_000;
 
 /// Measures the TSC against channel 2, for 10 ms if port access is quick. The counter is read, not
 /// only its end awaited: each reading has the TSC on both sides, so the uncertainty is known, and
 /// where exits are slow the measurement goes on until it is small against the whole.
-pub fn calibrate() -> ClockRate {
+pub fn calibrate() -> Result<ClockRate, &'static str> {
+    let hz = (0..ATTEMPTS).find_map(|_| attempt());
+    let hz = hz.ok_or("the PIT does not count (pit=on?), or the host stops us all the time")?;
+    Ok(ClockRate {
+        mult: mult_for(hz),
+        source: "pit",
+    })
+}
+
+/// One measurement in Hz; `None` when the counter ran out meanwhile, or does not run.
+fn attempt() -> Option<u64> {
     // SAFETY: the timer touches no memory. Gate on, speaker off; mode 0, the full count.
     unsafe {
         outb(SPEAKER, inb(SPEAKER) & !2 | 1);
@@ -66,21 +84,27 @@ pub fn calibrate() -> ClockRate {
         outb(CHANNEL_2, 0xff);
     }
     let first = best_reading();
-    let last = loop {
-        let last = best_reading();
-        let counts = first.count - last.count;
+    let enough = |last: &Reading| {
+        let counts = first.count.wrapping_sub(last.count);
         let uncertain = (first.spread + last.spread) / 2 * PRECISION;
-        if counts >= LONGEST || counts >= SHORTEST && uncertain <= last.tsc - first.tsc {
-            break last;
-        }
+        counts >= LONGEST || counts >= SHORTEST && uncertain <= last.tsc - first.tsc
     };
+    let last = (0..MOST_READINGS / READINGS)
+        .map(|_| best_reading())
+        .find(enough)?;
+    // The output goes high at zero, where the counter starts over. Asked of the timer itself: the
+    // port of the speaker, which shows it too, is not there on every machine.
+    // SAFETY: as above.
+    let status = unsafe {
+        outb(MODE, STATUS_2);
+        inb(CHANNEL_2)
+    };
+    if status & OUTPUT != 0 || last.count >= first.count {
+        return None;
+    }
     let ticks = u128::from(last.tsc - first.tsc);
     let counts = u128::from(first.count - last.count);
-    let hz = (ticks * u128::from(HZ) / counts) as u64;
-    ClockRate {
-        mult: mult_for(hz),
-        source: "pit",
-    }
+    Some((ticks * u128::from(HZ) / counts) as u64).filter(|&hz| hz > 1_000_000)
 }
 
 /// A value of channel 2 and the TSC in the middle of its latching.
@@ -106,10 +130,13 @@ fn reading() -> Reading {
     }
 }
 
+/// Readings of which the best is taken.
+const READINGS: usize = 5;
+
 /// The reading of five with the shortest latch: an exit that the host took its time for is out.
 fn best_reading() -> Reading {
     let mut best = reading();
-    for _ in 0..4 {
+    for _ in 1..READINGS {
         let next = reading();
         if next.spread < best.spread {
             best = next;

@@ -25,7 +25,7 @@ pub struct Cpu {
     pub fault_depth: AtomicU64,
     /// CR2 of the last page fault.
     pub cr2: AtomicUsize,
-    /// Scratch of the SYSCALL entry in ring 0: the caller's flags.
+    /// The caller's flags at the last SYSCALL instruction, kept by the entry.
     pub flags: AtomicU64,
 }
 

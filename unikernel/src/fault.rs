@@ -3,7 +3,7 @@
 use crate::cpu::CPU;
 use crate::irq::Frame;
 use crate::profile::{Cause, caused};
-use crate::{lower, mm, process, report, uaccess};
+use crate::{events, lower, mm, process, report, uaccess};
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -43,7 +43,8 @@ pub(crate) extern "C" fn on_exception(frame: &mut Frame) {
         vector::PROTECTION => Cause::ProtectionFault,
         _ => Cause::OtherFault,
     };
-    if !caused(cause, || resolve(frame)) {
+    let [vector, error, rip, rsp] = [frame.vector, frame.error, frame.rip, frame.rsp];
+    if !events::fault(vector, error, rip, rsp, || caused(cause, || resolve(frame))) {
         fatal(frame);
     }
     CPU.fault_depth.fetch_sub(1, Relaxed);
@@ -90,7 +91,10 @@ pub fn signal_of(vector: u64) -> u8 {
 
 fn fatal(frame: &Frame) -> ! {
     report::crash(frame);
-    let code = match in_library(frame.rip as usize) {
+    // Linux has no stack of the program's under it; a system call that finds no room is the
+    // program's overflow.
+    let overflow = frame.vector == vector::PAGE && mm::space::is_overflow(CPU.cr2.load(Relaxed));
+    let code = match in_library(frame.rip as usize) && !overflow {
         true => process::PANIC_CODE,
         false => 128 + signal_of(frame.vector),
     };

@@ -150,9 +150,13 @@ pub fn deliver_pending() {
 }
 
 fn handle(vector: u8) {
-    match platform().interrupt(vector) {
-        Interrupt::Timer => caused(Cause::IrqTimer, crate::time::on_timer),
-        Interrupt::Console => caused(Cause::IrqConsole, crate::console::on_input),
-        Interrupt::Spurious => caused(Cause::IrqSpurious, || {}),
-    }
+    crate::events::irq(vector, || {
+        let source = platform().interrupt(vector);
+        match source {
+            Interrupt::Timer => caused(Cause::IrqTimer, crate::time::on_timer),
+            Interrupt::Console => caused(Cause::IrqConsole, crate::console::on_input),
+            Interrupt::Spurious => caused(Cause::IrqSpurious, || {}),
+        }
+        source
+    });
 }

@@ -32,6 +32,8 @@ pub mod console;
 pub mod cpu;
 pub mod elf;
 pub mod errno;
+#[cfg_attr(lintel_without_profiler, path = "events/absent.rs")]
+pub mod events;
 pub mod fault;
 pub mod fs;
 pub mod irq;

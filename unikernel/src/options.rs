@@ -5,8 +5,14 @@
 //! `"`, `\`, `n`, `t` and `xHH`. `\xHH` works outside quotes, too: GRUB takes quotes for itself. A
 //! word with any of this in it is never special.
 
+mod debug;
+mod error;
+
+pub use debug::Debug;
+pub use error::Error;
+
+use crate::events;
 use crate::platform::ClockChoice;
-use core::fmt;
 use heapless::Vec;
 
 /// The longest command line that QEMU and GRUB are expected to pass.
@@ -28,35 +34,6 @@ pub enum Stdin {
     File,
 }
 
-/// Extra reports asked for (`lintel.debug=`), as bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Debug(u32);
-
-impl Debug {
-    const NAMES: [&'static str; 6] = ["boot", "lower", "syscalls", "console", "clock", "irq"];
-    /// No extra report.
-    pub const ALL_OFF: Self = Self(0);
-    /// Report what boot found.
-    pub const BOOT: Self = Self(1);
-    /// Report lowered and trapped sites at exit.
-    pub const LOWER: Self = Self(2);
-    /// Report unimplemented calls at exit.
-    pub const SYSCALLS: Self = Self(4);
-    /// Report monitor calls made for the console at exit.
-    pub const CONSOLE: Self = Self(8);
-
-    /// Compare all clock sources at boot.
-    pub const CLOCK: Self = Self(16);
-
-    /// Report interrupts at exit.
-    pub const IRQ: Self = Self(32);
-
-    /// Whether `other` is asked for.
-    pub fn has(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-}
-
 /// The parsed command line. Strings are in the caller's buffer, unquoted.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "each field is the `lintel.` key of its name")]
@@ -73,57 +50,11 @@ pub struct Options<'a> {
     pub cwd: &'a [u8],
     pub mark: usize,
     pub profile_port: u16,
+    pub events_port: u16,
     /// `virtio@ADDRESS:LINE`: the MMIO transport of a virtio console and its PIC line.
     pub console: Option<(usize, u8)>,
     pub args: Vec<&'a [u8], MAX_WORDS>,
     pub env: Vec<&'a [u8], MAX_WORDS>,
-}
-
-/// What is wrong with a command line.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Error<'a> {
-    /// A `lintel.` word that is not known.
-    Unknown(&'a [u8]),
-    /// A known key with a value it cannot have.
-    Value(&'a [u8]),
-    /// A quote without its partner, or a bad escape.
-    Quote,
-    /// A profile is asked of a kernel without the profiler.
-    NoProfiler,
-    /// Too many words or bytes.
-    TooLong,
-}
-
-impl fmt::Display for Error<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |bytes| core::str::from_utf8(bytes).unwrap_or("(not UTF-8)");
-        match self {
-            Error::Unknown(word) => write!(
-                f,
-                "unknown option `{}` on the kernel command line; known: lintel.argv0 stdin tty err \
-                 ctl debug tick clock lower cwd mark profile console; put a program argument that looks like this \
-                 in double quotes",
-                text(word)
-            ),
-            Error::Value(word) => write!(
-                f,
-                "bad value in `{}` on the kernel command line",
-                text(word)
-            ),
-            Error::Quote => f.write_str(
-                "the kernel command line has an unclosed quote or an unknown escape; use \\\" \\\\ \
-                 \\n \\t \\xHH inside double quotes",
-            ),
-            Error::NoProfiler => f.write_str(
-                "this program was built without the profiler; use cargo lintel run --profile FILE, \
-                 or the feature `profile` of the crate `lintel`",
-            ),
-            Error::TooLong => write!(
-                f,
-                "the kernel command line is too long; at most {MAX_LINE} bytes and {MAX_WORDS} words"
-            ),
-        }
-    }
 }
 
 impl Default for Options<'_> {
@@ -141,6 +72,7 @@ impl Default for Options<'_> {
             cwd: b"/",
             mark: 0,
             profile_port: 0,
+            events_port: 0,
             console: None,
             args: Vec::new(),
             env: Vec::new(),
@@ -277,17 +209,22 @@ impl<'a> Options<'a> {
             b"cwd" => self.cwd = value,
             b"stdin" => self.stdin = stdin(value).ok_or(bad)?,
             b"tty" => self.ttys = ttys(value).ok_or(bad)?,
-            b"err" => self.err_port = number(value).and_then(|n| n.try_into().ok()).ok_or(bad)?,
-            b"ctl" => self.ctl_port = number(value).and_then(|n| n.try_into().ok()).ok_or(bad)?,
-            b"debug" => self.debug = debug(value).ok_or(bad)?,
+            b"err" => self.err_port = port(value).ok_or(bad)?,
+            b"ctl" => self.ctl_port = port(value).ok_or(bad)?,
+            b"debug" => {
+                self.debug = Debug::parse(value)
+                    .ok_or(bad)?
+                    .built()
+                    .ok_or(Error::NoEvents)?
+            }
+            b"events" if events::ENABLED => self.events_port = port(value).ok_or(bad)?,
+            b"events" => return Err(Error::NoEvents),
             b"tick" => self.tick = switch(value).ok_or(bad)?,
             b"console" => self.console = Some(virtio(value).ok_or(bad)?),
             b"lower" => self.lower = switch(value).ok_or(bad)?,
             b"clock" => self.clock = clock(value).ok_or(bad)?,
             // Without the profiler there is nothing to write: say so instead of writing nothing.
-            b"profile" if crate::profile::ENABLED => {
-                self.profile_port = number(value).and_then(|n| n.try_into().ok()).ok_or(bad)?;
-            }
+            b"profile" if crate::profile::ENABLED => self.profile_port = port(value).ok_or(bad)?,
             b"profile" => return Err(Error::NoProfiler),
             b"mark" => self.mark = number(value).ok_or(bad)?,
             _ => return Err(Error::Unknown(word)),
@@ -338,13 +275,8 @@ fn ttys(value: &[u8]) -> Option<u8> {
         .try_fold(0, |set, n| Some(set | 1 << n?))
 }
 
-fn debug(value: &[u8]) -> Option<Debug> {
-    let parts = value.split(|&c| c == b',').filter(|part| !part.is_empty());
-    let bit = |part: &[u8]| Debug::NAMES.iter().position(|name| name.as_bytes() == part);
-    parts
-        .map(bit)
-        .try_fold(0, |set, n| Some(set | 1 << n?))
-        .map(Debug)
+fn port(value: &[u8]) -> Option<u16> {
+    number(value)?.try_into().ok()
 }
 
 fn number(value: &[u8]) -> Option<usize> {
@@ -398,6 +330,8 @@ mod tests {
         ));
         assert!(matches!(parsed("lintel.stdin=maybe"), Err(Error::Value(_))));
         assert!(matches!(parsed("lintel.tty=3"), Err(Error::Value(_))));
+        assert_eq!(parsed("lintel.debug=irqs").is_ok(), events::ENABLED);
+        assert_eq!(parsed("lintel.events=1507").is_ok(), events::ENABLED);
         assert!(matches!(parsed("a \"b"), Err(Error::Quote)));
         assert!(matches!(parsed(r#""\q""#), Err(Error::Quote)));
         assert!(matches!(parsed(&"x ".repeat(300)), Err(Error::TooLong)));

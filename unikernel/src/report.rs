@@ -10,7 +10,7 @@ use crate::platform::platform;
 use crate::shim::table;
 use crate::sync::SpinLock;
 use crate::uaccess::{UserPtr, UserSlice};
-use crate::{fault, lower, profile, time};
+use crate::{events, fault, lower, profile, time};
 use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -29,6 +29,7 @@ static MARK: SpinLock<Option<(usize, u8)>> = SpinLock::new(None);
 pub fn boot(options: &Options, entry_tsc: u64) {
     ENTRY_TSC.store(entry_tsc, Relaxed);
     *DEBUG.lock() = options.debug;
+    events::init(options);
     if options.mark != 0 {
         set_mark(options.mark);
     }
@@ -55,7 +56,7 @@ fn clocks() {
         control!(r#"{{"event":"clock","source":"{name}","tsc_khz":{khz}}}"#);
         (count, lowest, highest) = (count + 1, lowest.min(khz), highest.max(khz));
     }
-    let spread = (highest - lowest) * 1_000_000 / highest;
+    let spread = highest.saturating_sub(lowest) * 1_000_000 / highest.max(1);
     control!(r#"{{"event":"clocks","sources":{count},"spread_ppm":{spread}}}"#);
 }
 
@@ -100,6 +101,7 @@ pub fn first_write(stream: Stream) {
 /// The reports that are due at exit, the exit code last.
 pub fn exit(code: u8) {
     profile::dump();
+    events::finish();
     let debug = DEBUG.try_lock().map_or(Debug::ALL_OFF, |debug| *debug);
     if debug.has(Debug::LOWER) {
         lowering();
@@ -217,6 +219,7 @@ pub fn crash(frame: &Frame) {
     }
     let rip = frame.rip as usize;
     backtrace(lower::original(rip).unwrap_or(rip), frame.rsp as usize);
+    events::report_last();
 }
 
 /// Prints `rip` and the words on the stack that are return addresses: they lie in executable
@@ -265,4 +268,5 @@ pub fn panicked(info: &core::panic::PanicInfo<'_>, rsp: usize) {
         control!("lintel:   at {place}");
     }
     backtrace(panicked as *const () as usize, rsp);
+    events::report_last();
 }

@@ -172,10 +172,10 @@ pub fn fixup(rip: usize) -> Option<usize> {
         .map(|row| row.2)
 }
 
-/// The library's own writable memory: two ranges (data, bss), as start and length. A system call
+/// The library's own writable memory: data, bss, frame maps, as start and length. A system call
 /// must not be talked into reading or writing it.
-static OWN: [(AtomicUsize, AtomicUsize); 2] =
-    [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; 2];
+static OWN: [(AtomicUsize, AtomicUsize); 3] =
+    [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; 3];
 
 /// Declares a range of the library's own memory, which user pointers may not name.
 pub fn forbid(slot: usize, start: usize, len: usize) {
@@ -191,7 +191,7 @@ pub fn access_ok(start: usize, len: usize) -> bool {
         let (own, own_len) = (range.0.load(Relaxed), range.1.load(Relaxed));
         start.wrapping_sub(own) < own_len || (start < own && own - start < len)
     };
-    len <= USER_END && start <= USER_END - len && !overlaps(&OWN[0]) && !overlaps(&OWN[1])
+    len <= USER_END && start <= USER_END - len && !OWN.iter().any(overlaps)
 }
 
 /// Plain old data: any bit pattern is a value, and there is no padding whose content would leak

@@ -1,11 +1,15 @@
 //! The command line: what can be said, not what it does (that is [`crate::commands`]).
 
+mod measure;
+
 use crate::runner::accel::Choice;
 use crate::runner::qemu::Machine;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use measure::{Bench, Boot, Diff, Profile, ProfileCommand};
 
 /// Programs with two lives: a Linux process, and a virtual machine with nothing else inside
 #[derive(Parser)]
@@ -27,6 +31,8 @@ pub enum Command {
     Object(Object),
     Image(Image),
     Boot(Boot),
+    Profile(Profile),
+    Bench(Bench),
     Test(Test),
     CheckObject(CheckObject),
 }
@@ -163,23 +169,6 @@ pub struct Image {
     /// The kernel command line: lintel.KEY=VALUE words, arguments, `--` and variables
     #[arg(long, value_name = "LINE", allow_hyphen_values = true)]
     pub append: Option<String>,
-}
-
-/// Measure how fast programs boot: instructions (TCG) and time (every accelerator)
-#[derive(Args)]
-pub struct Boot {
-    /// Packages, C programs or paths of ELF files [default: hello]
-    #[arg(value_name = "NAME|ELF")]
-    pub programs: Vec<String>,
-    /// Measure time with this accelerator only [default: every usable one]
-    #[arg(long, value_enum)]
-    pub accel: Option<Choice>,
-    /// How many boots the median is taken of
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    pub runs: u32,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Run the tests: unit tests on the host, then every two-lives case natively and in machines

@@ -87,7 +87,7 @@ pub fn run(request: &Request) -> Result<u8> {
     let input = Input::of_stdin();
     let files = Files::prepare(request, input)?;
     let mem = memory(request.mem, files.initrd_size());
-    check_memory(&request.elf, mem)?;
+    check_memory(&request.elf, mem, files.initrd_size())?;
     let config = Config {
         machine: machine(request),
         accel: decision.accel,
@@ -150,14 +150,27 @@ fn memory(asked: Option<u32>, initrd_bytes: u64) -> u32 {
     })
 }
 
-/// An image that does not fit would be loaded in part, and could not even say so.
-fn check_memory(elf: &Path, mem: u32) -> Result<()> {
-    let needed = elf::memory_end(elf)?.div_ceil(1 << 20);
+/// An image that does not fit would be loaded in part, and a root on top of it would overwrite it;
+/// neither could even say so.
+fn check_memory(elf: &Path, mem: u32, initrd_bytes: u64) -> Result<()> {
+    /// What the kernel itself takes behind the image before it can speak.
+    const KERNEL: u64 = 256 << 10;
+    let root = if initrd_bytes == 0 {
+        0
+    } else {
+        initrd_bytes + KERNEL
+    };
+    let needed = (elf::memory_end(elf)? + root).div_ceil(1 << 20);
     if u64::from(mem) >= needed {
         return Ok(());
     }
+    let with = if root == 0 {
+        ""
+    } else {
+        " and its root file system"
+    };
     Err(failure::user(format!(
-        "{mem} MiB of RAM cannot hold {}: use --mem {needed} or more",
+        "{mem} MiB of RAM cannot hold {}{with}: use --mem {needed} or more",
         elf.display()
     )))
 }

@@ -21,19 +21,17 @@ pub enum Call {
     In = 3,
     /// rdi = port, rsi = size, rdx = value.
     Out = 4,
-    /// rdi = number. Returns the value.
-    ReadMsr = 5,
     /// rdi = number, rsi = value.
-    WriteMsr = 6,
+    WriteMsr = 5,
     /// rdi = address of a root page table; flushes everything that is not global.
-    SetRoot = 7,
+    SetRoot = 6,
     /// rdi = first address, rsi = pages.
-    Invalidate = 8,
+    Invalidate = 7,
     /// rdi = leaf, rsi = subleaf, rdx = where the four words go.
-    Cpuid = 9,
+    Cpuid = 8,
 }
 
 /// Number of monitor calls.
-pub const CALLS: usize = 10;
+pub const CALLS: usize = 9;
 
 const _: () = assert!(Call::Cpuid as usize + 1 == CALLS);

@@ -101,16 +101,16 @@ fn with_operand(
     Some((operand + sib + displacement + immediate, kind, sets_flags))
 }
 
-/// Whether `code` starts with what compilers and assemblers put between functions.
+/// Whether at least the first two bytes of `code` are what compilers and assemblers put between
+/// functions: two one-byte fillers, or a longer no-operation.
 pub fn is_padding(code: &[u8]) -> bool {
-    let nop = code
-        .iter()
-        .position(|&byte| byte != 0x66)
-        .map(|at| &code[at..]);
-    matches!(
-        nop,
-        Some([0x90, ..] | [0xcc, ..] | [0x0f, 0x1f, ..] | [0x2e, 0x0f, 0x1f, ..])
-    )
+    let prefixes = code.iter().take_while(|&&byte| byte == 0x66).count();
+    match &code[prefixes..] {
+        [0x0f, 0x1f, ..] | [0x2e, 0x0f, 0x1f, ..] => true,
+        [0x90, ..] if prefixes > 0 => true,
+        [0x90 | 0xcc, 0x90 | 0xcc, ..] => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -169,6 +169,8 @@ mod tests {
     fn padding_is_recognised() {
         assert!(is_padding(&[0x66, 0x66, 0x2e, 0x0f, 0x1f]) && is_padding(&[0xcc, 0xcc]));
         assert!(is_padding(&[0x0f, 0x1f, 0x40]) && is_padding(&[0x66, 0x90]));
+        // One byte is not enough: behind it a function may begin.
+        assert!(!is_padding(&[0x90, 0x55]) && !is_padding(&[0xcc, 0x48]));
         assert!(!is_padding(&[0x55, 0x48]) && !is_padding(&[]) && !is_padding(&[0x0f, 0x05]));
     }
 }

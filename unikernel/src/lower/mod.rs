@@ -22,11 +22,11 @@ mod decode;
 mod trampoline;
 
 use crate::errno::Errno;
-use crate::mm::{PAGE, frames, frames::FRAMES, page_down, paging};
+use crate::mm::{PAGE, frames, page_down, paging};
 use crate::platform::platform;
-use crate::profile;
 use crate::sync::SpinLock;
 use crate::uaccess::UserSlice;
+use crate::{events, profile};
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
@@ -55,10 +55,20 @@ static SITES: SpinLock<Sites> = SpinLock::new(Sites::new());
 
 struct Sites {
     slots: [u64; ARENA / SLOT / 64 + 1],
-    /// Lowered sites: (site, address of its first moved instruction), sorted by site.
-    lowered: Vec<(usize, usize)>,
+    /// Lowered sites, sorted by address.
+    lowered: Vec<Lowered>,
     /// Executed sites that are traps, and whether that is because no safe rewriting is known.
     trapped: Vec<(usize, bool)>,
+}
+
+/// A rewritten site.
+#[derive(Clone, Copy)]
+struct Lowered {
+    site: usize,
+    /// Where its first moved instruction is.
+    moved: usize,
+    /// Two instructions moved: there is a boundary at `site + 4`.
+    double: bool,
 }
 
 /// What became of the sites that were executed.
@@ -121,7 +131,7 @@ fn offer(behind: usize) {
         return;
     }
     let enabled = ENABLED.load(Relaxed);
-    let lowered = enabled && sites.lower(site).is_ok();
+    let lowered = enabled && events::lowering(site, || sites.lower(site)).is_ok();
     if !lowered && sites.trapped.len() < MOST_TRAPPED && sites.trapped.try_reserve(1).is_ok() {
         sites.trapped.push((site, enabled));
     }
@@ -132,19 +142,42 @@ fn offer(behind: usize) {
 pub fn redirect(rip: usize) -> Option<usize> {
     // Held, the fault is the lowering's own.
     let sites = SITES.try_lock()?;
-    let second = || sites.find(rip.wrapping_sub(4)).map(|moved| moved + 2);
-    sites.find(rip.wrapping_sub(2)).or_else(second)
+    let first = sites
+        .find(rip.wrapping_sub(2))
+        .map(|entry| (entry, entry.moved));
+    let second = || {
+        let entry = sites
+            .find(rip.wrapping_sub(4))
+            .filter(|entry| entry.double)?;
+        Some((entry, entry.moved + 2))
+    };
+    let (entry, target) = first.or_else(second)?;
+    // The memory may have been given other code since.
+    entry.stands().then_some(target)
 }
 
 /// The place in the original text of an address inside a trampoline, for reports.
 pub fn original(rip: usize) -> Option<usize> {
     let sites = SITES.try_lock()?;
     let slot = |moved: usize| moved - MOVED..moved - MOVED + SLOT;
-    let &(site, moved) = sites
-        .lowered
-        .iter()
-        .find(|entry| slot(entry.1).contains(&rip))?;
+    let mut lowered = sites.lowered.iter();
+    let &Lowered { site, moved, .. } = lowered.find(|entry| slot(entry.moved).contains(&rip))?;
     Some(site + if rip >= moved { 2 + (rip - moved) } else { 0 })
+}
+
+impl Lowered {
+    /// The jump at the site.
+    fn jump(site: usize, trampoline: usize) -> Option<[u8; WINDOW]> {
+        let [a, b, c, d] = distance(site + WINDOW, trampoline)?;
+        Some([0xe9, a, b, c, d])
+    }
+
+    /// Whether the jump is still there.
+    fn stands(&self) -> bool {
+        let mut now = [0; WINDOW];
+        let read = UserSlice::new(self.site, WINDOW).read(&mut now);
+        read == Ok(WINDOW) && Self::jump(self.site, self.moved - MOVED) == Some(now)
+    }
 }
 
 impl Sites {
@@ -157,12 +190,9 @@ impl Sites {
         }
     }
 
-    fn find(&self, site: usize) -> Option<usize> {
-        let index = self
-            .lowered
-            .binary_search_by_key(&site, |entry| entry.0)
-            .ok()?;
-        Some(self.lowered[index].1)
+    fn find(&self, site: usize) -> Option<Lowered> {
+        let found = self.lowered.binary_search_by_key(&site, |entry| entry.site);
+        found.ok().map(|index| self.lowered[index])
     }
 
     fn lower(&mut self, site: usize) -> Result<(), Errno> {
@@ -179,8 +209,7 @@ impl Sites {
         };
         self.lowered.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         let at = self.slot(site).ok_or(Errno::ENOSPC)?;
-        let mut jump = [0xe9, 0, 0, 0, 0];
-        jump[1..].copy_from_slice(&distance(site + WINDOW, at).ok_or(Errno::EINVAL)?);
+        let jump = Lowered::jump(site, at).ok_or(Errno::EINVAL)?;
         if jump[2] != PUN_2 || tail.is_double() && jump[4] != PUN_4 {
             return Err(Errno::EINVAL);
         }
@@ -188,8 +217,16 @@ impl Sites {
         back_arena(at, code.len())?;
         write_text(at, &code)?;
         write_text(site, &jump)?;
-        let index = self.lowered.partition_point(|entry| entry.0 < site);
-        self.lowered.insert(index, (site, at + MOVED));
+        let index = self.lowered.partition_point(|entry| entry.site < site);
+        let (moved, double) = (at + MOVED, tail.is_double());
+        self.lowered.insert(
+            index,
+            Lowered {
+                site,
+                moved,
+                double,
+            },
+        );
         Ok(())
     }
 
@@ -218,17 +255,10 @@ fn back_arena(at: usize, len: usize) -> Result<(), Errno> {
         user: true,
     };
     for page in (page_down(at)..at + len).step_by(PAGE) {
-        if paging::lookup(page).is_some() {
-            continue;
+        if paging::lookup(page).is_none() {
+            let frame = frames::alloc_zeroed().ok_or(Errno::ENOMEM)?;
+            paging::map(page..page + PAGE, frame, text)?;
         }
-        // The arena's address may itself be that of RAM, reserved at boot: then it backs itself.
-        let ram = FRAMES.lock().exists(page);
-        let frame = if ram {
-            page
-        } else {
-            frames::alloc_zeroed().ok_or(Errno::ENOMEM)?
-        };
-        paging::map(page..page + PAGE, frame, text)?;
     }
     Ok(())
 }

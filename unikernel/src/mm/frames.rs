@@ -184,9 +184,9 @@ impl Frames {
         address / PAGE < self.limit() && get(self.user, address / PAGE)
     }
 
-    /// Whether the page at `address` is below the top of RAM, and so possibly RAM itself.
-    pub fn exists(&self, address: usize) -> bool {
-        address / PAGE < self.limit()
+    /// One past the highest address that can be RAM.
+    pub fn top(&self) -> usize {
+        self.limit() * PAGE
     }
 
     /// Frames that exist and that are free.

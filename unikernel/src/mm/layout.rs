@@ -17,6 +17,7 @@ use crate::boot::BootInfo;
 use crate::elf::Elf;
 use crate::errno::Errno;
 use crate::lower;
+use crate::uaccess;
 use core::ops::Range;
 
 /// Largest pool; a sixteenth of RAM when that is less.
@@ -48,10 +49,12 @@ pub fn build(boot: &BootInfo) -> Result<(), Error> {
         .find(|r| r.contains(&boot.image.header))
         .cloned()
         .unwrap_or(0..0);
-    // Two maps of one bit a frame each, then the pool.
+    // Two maps of one bit a frame each, then the pool: behind the image, and behind whatever the
+    // loader put there.
     let maps = 2 * Frames::words_for(top) * 8;
-    let pool = page_up(image_end + maps).unwrap_or(usize::MAX);
-    let pool = pool..pool + page_down(POOL.min(ram / 16));
+    let size = page_up(maps).unwrap_or(usize::MAX) + page_down(POOL.min(ram / 16));
+    let start = first_gap(image_end, size, boot);
+    let pool = start + (size - page_down(POOL.min(ram / 16)))..start + size;
     if pool.end > low.end {
         return Err(too_small);
     }
@@ -62,13 +65,27 @@ pub fn build(boot: &BootInfo) -> Result<(), Error> {
     {
         return Err(Error::Initrd);
     }
-    init_frames(boot, top, image_end, pool.clone());
-    let mapped = map_image(boot).and_then(|()| map_ram(boot, image_end));
+    init_frames(boot, top, start, pool.clone());
+    let mapped = map_image(boot).and_then(|()| map_ram(boot, image_end, pool.end));
     mapped
         .and_then(|()| clear_arena(boot))
         .map_err(|_| too_small)?;
+    uaccess::forbid(2, start, pool.start - start);
     space::init(boot, pool.end);
     Ok(())
+}
+
+/// The first address from `start` on where `size` bytes touch neither the initrd nor the boot
+/// protocol's structures.
+fn first_gap(start: usize, size: usize, boot: &BootInfo) -> usize {
+    let mut at = start;
+    // Two obstacles: passing the first may meet the second, which may lead back to none.
+    for taken in boot.initrd.iter().chain([&boot.protocol]).cycle().take(4) {
+        if at < taken.end && taken.start < at + size {
+            at = page_up(taken.end).unwrap_or(usize::MAX);
+        }
+    }
+    at
 }
 
 fn within(inner: &Range<usize>, outer: &Range<usize>) -> bool {
@@ -91,7 +108,8 @@ fn init_frames(boot: &BootInfo, top: usize, maps: usize, pool: Range<usize>) {
         .for_each(|region| frames.add(region.clone()));
     // Low memory is the firmware's; the image and the maps are taken.
     frames.reserve(0..1 << 20);
-    frames.reserve(page_down(boot.image.header)..pool.start);
+    frames.reserve(page_down(boot.image.header)..page_up(boot.image.end).unwrap_or(pool.start));
+    frames.reserve(maps..pool.start);
     frames.reserve(boot.protocol.clone());
     boot.initrd
         .iter()
@@ -100,9 +118,9 @@ fn init_frames(boot: &BootInfo, top: usize, maps: usize, pool: Range<usize>) {
 }
 
 /// All RAM as data: large pages, but small ones around the image.
-fn map_ram(boot: &BootInfo, image_end: usize) -> Result<(), Errno> {
+fn map_ram(boot: &BootInfo, image_end: usize, pool_end: usize) -> Result<(), Errno> {
     let large = |n: usize| n.next_multiple_of(LARGE);
-    let small = large(image_end) + SMALL_PAGES;
+    let small = large(pool_end) + SMALL_PAGES;
     let low_end = boot
         .memory
         .iter()
@@ -125,12 +143,14 @@ fn map_ram(boot: &BootInfo, image_end: usize) -> Result<(), Errno> {
     Ok(())
 }
 
-/// The arena of trampolines is text, so its addresses stop being data.
+/// The arena of trampolines is text, so its addresses stop being data where they are RAM.
 fn clear_arena(boot: &BootInfo) -> Result<(), Errno> {
-    let arena = lower::arena(boot.image.header);
-    // Where there is no RAM, nothing is mapped.
-    let ram = FRAMES.lock().exists(arena.end);
-    if ram { paging::unmap(arena) } else { Ok(()) }
+    for page in lower::arena(boot.image.header).step_by(PAGE) {
+        if paging::lookup(page).is_some() {
+            paging::unmap(page..page + PAGE)?;
+        }
+    }
+    Ok(())
 }
 
 /// The image's segments with their own protection, then what is special inside them.

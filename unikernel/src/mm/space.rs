@@ -112,6 +112,10 @@ pub fn map_fixed(
 
 /// Makes all of `range` the application's: its own pages stay, free frames are taken.
 fn take_at(range: Range<usize>, replace: bool) -> Result<(), Errno> {
+    let inside = ram(range.clone());
+    if !replace && inside.step_by(PAGE).any(|page| is_known(page..page + PAGE)) {
+        return Err(Errno::EEXIST);
+    }
     let mut frames = FRAMES.lock();
     for page in range.clone().step_by(PAGE) {
         match frames.is_user(page) {
@@ -135,12 +139,13 @@ pub fn is_mapped(range: Range<usize>) -> bool {
     range.step_by(PAGE).all(|page| frames.is_user(page))
 }
 
-/// Clears the application's own pages in `range` (MADV_DONTNEED on private anonymous memory);
-/// `ENOMEM` when there was a hole, after doing the rest, as Linux does.
+/// Clears the application's own pages in `range`, mappings and break (MADV_DONTNEED on private
+/// anonymous memory); `ENOMEM` when there was a hole, after doing the rest, as Linux does.
 pub fn discard(range: Range<usize>) -> Result<(), Errno> {
-    let mut whole = true;
-    for page in range.step_by(PAGE) {
-        if !is_mapped(page..page + PAGE) {
+    let inside = ram(range.clone());
+    let mut whole = inside == range;
+    for page in inside.step_by(PAGE) {
+        if !is_anonymous(page) {
             whole = false;
             continue;
         }
@@ -154,6 +159,13 @@ pub fn discard(range: Range<usize>) -> Result<(), Errno> {
         }
     }
     if whole { Ok(()) } else { Err(Errno::ENOMEM) }
+}
+
+/// Whether the page at `address` is a mapping or part of the break.
+fn is_anonymous(address: usize) -> bool {
+    let space = SPACE.lock();
+    let heap = space.break_start..page_up(space.break_end).unwrap_or(0);
+    heap.contains(&address) || FRAMES.lock().is_user(address)
 }
 
 /// mremap(2) of `old` (pages of the application's) to `len` bytes, in place if the frames behind
@@ -183,9 +195,14 @@ pub fn remap(old: Range<usize>, len: usize, may_move: bool) -> Result<usize, Err
     Ok(new)
 }
 
+/// The part of `range` that can be RAM at all.
+fn ram(range: Range<usize>) -> Range<usize> {
+    range.start..range.end.min(FRAMES.lock().top())
+}
+
 /// munmap(2): gives back what of `range` the application had mapped; the rest is left alone.
 pub fn unmap(range: Range<usize>) {
-    for page in range.step_by(PAGE) {
+    for page in ram(range).step_by(PAGE) {
         if FRAMES.lock().is_user(page) {
             restore(page..page + PAGE);
             FRAMES.lock().free(page, 1);
@@ -269,10 +286,29 @@ fn grow_stack(space: &mut Space, address: usize) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Makes sure that a system call made on the main stack through the direct door finds it populated:
+/// its handler may hold the very locks that populating needs.
+#[inline]
+pub fn prepare_stack() {
+    const ROOM: usize = 32 << 10;
+    let here = 0u8;
+    let here = core::ptr::from_ref(&here) as usize;
+    if (STACK_TOP - STACK_LIMIT + ROOM..STACK_TOP).contains(&here) {
+        // SAFETY: the address is in the region of the main stack, which grows on access.
+        unsafe { ((here - ROOM) as *const u8).read_volatile() };
+    }
+}
+
 /// Makes the first part of the main stack; returns its top.
 pub fn main_stack(first: usize) -> Result<usize, Errno> {
     grow_stack(&mut SPACE.lock(), STACK_TOP - first)?;
     Ok(STACK_TOP)
+}
+
+/// Whether `address` is just below the farthest that the main stack may grow: a stack overflow.
+pub fn is_overflow(address: usize) -> bool {
+    let limit = STACK_TOP - STACK_LIMIT;
+    (limit - STACK_LIMIT..limit).contains(&address)
 }
 
 /// A page fault at `address`: `true` when it was a demand for stack and has been met.

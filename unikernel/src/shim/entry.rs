@@ -73,6 +73,9 @@ global_asm!(
     "    push r10",
     "    push r8",
     "    push r9",
+    // String instructions need DF clear; Linux gives it back as it was. (Fast handlers have none.)
+    "    pushfq",
+    "    cld",
     "    mov rsp, [rip + lintel_cpu + {kernel_stack}]",
     "    sub rsp, 272",
     "    LINTEL_XMM save, 16",
@@ -83,7 +86,9 @@ global_asm!(
     "    lea r11, [rip + {entries}]",
     "    call [r11 + rax*8]",
     "7:  LINTEL_XMM load, 16",
-    "    lea rsp, [rbp - 48]",
+    "    test dword ptr [rbp - 56], 0x400",
+    "    jnz 6f",
+    "5:  lea rsp, [rbp - 48]",
     "    pop r9",
     "    pop r8",
     "    pop r10",
@@ -92,6 +97,8 @@ global_asm!(
     "    pop rdi",
     "    pop rbp",
     "    ret",
+    "6:  std",
+    "    jmp 5b",
     "9:  call {unknown}",
     "    jmp 7b",
     // Reached in ring 3 from LSTAR: rcx = address behind the `syscall`, rsp = the caller's. The
@@ -100,7 +107,9 @@ global_asm!(
     "lintel_shim_trapped:",
     "    lea rsp, [rsp - 128]",
     "    push rcx",
-    "    pushfq",
+    // The caller's flags are those that LSTAR kept: arriving here some are masked.
+    "    push qword ptr [rip + lintel_cpu + {flags}]",
+    "    cld",
     "    push rbp",
     "    mov rbp, rsp",
     "    push rax",
@@ -146,6 +155,7 @@ global_asm!(
     classes = sym CLASSES,
     entries = sym ENTRIES,
     kernel_stack = const offset_of!(Cpu, kernel_stack),
+    flags = const offset_of!(Cpu, flags),
     unknown = sym super::table::unknown,
     on_trap = sym crate::lower::on_trap,
 );

@@ -7,7 +7,7 @@
 use super::arg::{Handler, arity};
 use crate::errno::{Errno, encode};
 use crate::profile::{self, Door};
-use crate::sys;
+use crate::{events, sys};
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use linux_raw_sys::general as nr;
 
@@ -62,17 +62,19 @@ static UNKNOWN: [AtomicU32; LIMIT + 1] = [const { AtomicU32::new(0) }; LIMIT + 1
 /// Called by the shim's entry, with the number as the seventh argument.
 #[cold]
 pub unsafe extern "C" fn unknown(
-    _: usize,
-    _: usize,
-    _: usize,
-    _: usize,
-    _: usize,
-    _: usize,
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    f: usize,
     number: usize,
 ) -> isize {
-    profile::around(number.min(LIMIT) as u32, None, || {
-        UNKNOWN[number.min(LIMIT)].fetch_add(1, Relaxed);
-        encode(Err(Errno::ENOSYS))
+    events::around(number as u32, [a, b, c, d, e, f], || {
+        profile::around(number.min(LIMIT) as u32, None, || {
+            UNKNOWN[number.min(LIMIT)].fetch_add(1, Relaxed);
+            encode(Err(Errno::ENOSYS))
+        })
     })
 }
 
@@ -113,7 +115,10 @@ macro_rules! syscalls {
                 pub(super) extern "C" fn $name(
                     a: usize, b: usize, c: usize, d: usize, e: usize, f: usize,
                 ) -> isize {
-                    profile::around(nr::$number, None, || encode($handler.call([a, b, c, d, e, f])))
+                    let args = [a, b, c, d, e, f];
+                    events::around(nr::$number, args, || {
+                        profile::around(nr::$number, None, || encode($handler.call(args)))
+                    })
                 }
             })*
         }
@@ -134,9 +139,14 @@ macro_rules! syscalls {
         #[inline(always)]
         pub fn direct(number: u32, args: [usize; 6]) -> isize {
             match number {
-                $(nr::$number => profile::around(number, Some(Door::Direct), || {
-                    encode($handler.call(args))
-                }),)*
+                $(nr::$number => {
+                    if matches!(Class::$class, Class::Full) {
+                        crate::mm::space::prepare_stack();
+                    }
+                    events::around(number, args, || {
+                        profile::around(number, Some(Door::Direct), || encode($handler.call(args)))
+                    })
+                })*
                 _ => encode(Err(Errno::ENOSYS)),
             }
         }

@@ -49,53 +49,51 @@ const TYPE: u32 = abi::MAP_SHARED | abi::MAP_PRIVATE;
 /// mmap(2): anonymous memory, and private copies of files. Shared mappings of one process without
 /// fork are no different from private ones when anonymous.
 pub fn mmap(hint: usize, len: usize, prot: u32, flags: u32, fd: i32, offset: usize) -> SysResult {
-    if !offset.is_multiple_of(PAGE) || len == 0 {
+    if !offset.is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
     }
-    let access = Prot::from_bits_truncate(prot).access();
-    if !matches!(flags & TYPE, abi::MAP_PRIVATE | abi::MAP_SHARED) {
-        // 3 is MAP_SHARED_VALIDATE, whose point is refusing what is not known.
-        return Err(if flags & TYPE == 3 {
-            Errno::EOPNOTSUPP
-        } else {
-            Errno::EINVAL
-        });
-    }
-    let range = pages(0, len).ok_or(Errno::ENOMEM)?;
-    let anonymous = flags & abi::MAP_ANONYMOUS != 0;
-    let contents = if anonymous { None } else { Some(contents(fd)?) };
-    if !anonymous && flags & TYPE == abi::MAP_SHARED && prot & abi::PROT_WRITE != 0 {
-        // Every file is on a read-only file system.
-        return Err(Errno::EACCES);
-    }
-    let fixed = flags & (abi::MAP_FIXED | abi::MAP_FIXED_NOREPLACE) != 0;
-    // A file is copied in first, and then protected.
-    let first = if anonymous {
-        access
-    } else {
-        Some(Access::DATA)
+    let contents = match flags & abi::MAP_ANONYMOUS {
+        0 => contents(fd)?,
+        _ => None,
     };
-    let start = if fixed {
-        let replace = flags & abi::MAP_FIXED_NOREPLACE == 0;
-        place(hint, len, first, replace)?
-    } else {
-        space::map_anonymous(range.end, first)?
+    if len == 0 {
+        return Err(Errno::EINVAL);
+    }
+    match flags & TYPE {
+        abi::MAP_SHARED if contents.is_some() && prot & abi::PROT_WRITE != 0 => {
+            // Every file is on a read-only file system.
+            return Err(Errno::EACCES);
+        }
+        abi::MAP_PRIVATE | abi::MAP_SHARED => {}
+        // MAP_SHARED_VALIDATE, whose point is refusing what is not known.
+        TYPE => return Err(Errno::EOPNOTSUPP),
+        _ => return Err(Errno::EINVAL),
+    }
+    let access = Prot::from_bits_truncate(prot).access();
+    let size = pages(0, len).ok_or(Errno::ENOMEM)?.end;
+    // A file is copied in first, and then protected.
+    let first = contents.map_or(access, |_| Some(Access::DATA));
+    let start = match flags & (abi::MAP_FIXED | abi::MAP_FIXED_NOREPLACE) {
+        0 => space::map_anonymous(size, first)?,
+        _ => place(hint, len, first, flags & abi::MAP_FIXED_NOREPLACE == 0)?,
     };
     if let Some(contents) = contents {
         fill(start, len, contents, offset);
-        space::protect(start..start + range.end, access)?;
+        space::protect(start..start + size, access)?;
     }
     Ok(start)
 }
 
-/// The bytes of a regular file that is open for reading.
-fn contents(fd: i32) -> Result<&'static [u8], Errno> {
+/// The bytes of a regular file that is open for reading; `None` for `/dev/zero`, which is memory
+/// like any other.
+fn contents(fd: i32) -> Result<Option<&'static [u8]>, Errno> {
     let file = fs::fd::get(fd)?;
     if !file.is_readable() {
         return Err(Errno::EACCES);
     }
     match file.inode().kind {
-        fs::tree::Kind::File(bytes) => Ok(bytes),
+        fs::tree::Kind::File(bytes) => Ok(Some(bytes)),
+        fs::tree::Kind::Device(fs::device::Device::Zero) => Ok(None),
         _ => Err(Errno::ENODEV),
     }
 }
@@ -146,7 +144,8 @@ pub fn mremap(old: usize, old_len: usize, new_len: usize, flags: u32, _new: usiz
     let range = pages(old, old_len)
         .filter(|range| !range.is_empty())
         .ok_or(Errno::EINVAL)?;
-    let new_len = page_up(new_len).ok_or(Errno::ENOMEM)?;
+    let new_len = page_up(new_len).filter(|&len| len <= USER_END);
+    let new_len = new_len.ok_or(Errno::EINVAL)?;
     if !space::is_mapped(range.clone()) {
         return Err(Errno::EFAULT);
     }

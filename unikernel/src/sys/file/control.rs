@@ -99,8 +99,8 @@ const FRESH: termios = termios {
     ],
 };
 
-/// What the application last asked for. It is handed back as it came; only what the console's line
-/// discipline honours has an effect.
+/// What the application last asked for. It is handed back as it came; of it ISIG, ICANON and ECHO
+/// have an effect.
 static SETTINGS: SpinLock<termios> = SpinLock::new(FRESH);
 
 /// Rows, columns and the two sizes in pixels. 0 is unknown, as on every serial line of Linux.
@@ -127,6 +127,7 @@ fn terminal(file: &File, request: u32, argument: UserPtr<u8>) -> SysResult {
         TCSETS | TCSETSW | TCSETSF => {
             let settings = argument.cast().read()?;
             *SETTINGS.lock() = settings;
+            console::set_modes(settings.c_lflag);
         }
         TIOCGWINSZ => {
             let window = *WINDOW.lock();

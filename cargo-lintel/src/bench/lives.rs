@@ -1,0 +1,242 @@
+//! The benchmark program in its two lives, and in the emulator that counts instructions.
+
+use super::rows::{Instructions, Pass};
+use crate::cmdline::CommandLine;
+use crate::runner::accel::Accel;
+use crate::runner::control::Line;
+use crate::runner::qemu::{self, Boot, Config, Machine};
+use crate::runner::session::{self, Buffer, End, Output, Plumbing};
+use crate::runner::stdio::Input;
+use crate::runner::{Request, native};
+use crate::{failure, initrd, sys};
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
+
+/// RAM of the machine, in MiB.
+const MEM: u32 = 256;
+/// A run of all rows that takes longer than this is stopped.
+const LIMIT: Duration = Duration::from_secs(1200);
+/// The same for the counting of one row.
+const COUNT_LIMIT: Duration = Duration::from_secs(120);
+/// How many calls are counted; then twice as many.
+const COUNT: u64 = 100;
+/// Emulators at a time. Counts do not depend on how long they take.
+const JOBS: usize = 2;
+
+/// The benchmark program and what it needs.
+pub struct Program {
+    elf: PathBuf,
+    root: PathBuf,
+    initrd: NamedTempFile,
+    qemu: PathBuf,
+}
+
+impl Program {
+    /// `elf` with the files under `root`.
+    pub fn new(elf: PathBuf, root: PathBuf, qemu: PathBuf) -> Result<Self> {
+        let initrd = initrd::pack(Some(&root), None, true)?;
+        Ok(Self {
+            elf,
+            root,
+            initrd,
+            qemu,
+        })
+    }
+
+    /// All rows as a Linux process.
+    pub fn native(&self, args: &[OsString]) -> Result<Pass> {
+        let request = Request {
+            elf: self.elf.clone(),
+            args: args.to_vec(),
+            root: Some(self.root.clone()),
+            ..Request::default()
+        };
+        let mut command = native::command(&request);
+        sys::tie_to_parent(&mut command, &[]);
+        let output = command
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("cannot run {}", self.elf.display()))?;
+        let code = native::code(output.status);
+        let ended = (code != 0).then(|| format!("the program ended with code {code}"));
+        pass(&output.stdout, ended, "as a process")
+    }
+
+    /// All rows in a machine.
+    pub fn machine(&self, accel: Accel, args: &[OsString]) -> Result<Pass> {
+        let (output, ended) = self.boot(accel, false, args, LIMIT)?;
+        pass(&output, ended, "in the machine")
+    }
+
+    /// Instructions a call of each of `rows`, where they can be counted.
+    pub fn count(&self, rows: &[String]) -> BTreeMap<String, Result<Instructions>> {
+        let (next, counted) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+        std::thread::scope(|scope| {
+            for _ in 0..JOBS {
+                scope.spawn(|| {
+                    while let Some(row) = rows.get(next.fetch_add(1, Relaxed)) {
+                        let result = self.count_row(row);
+                        if let Ok(mut counted) = counted.lock() {
+                            counted.insert(row.clone(), result);
+                        }
+                    }
+                });
+            }
+        });
+        counted.into_inner().unwrap_or_default()
+    }
+
+    fn count_row(&self, row: &str) -> Result<Instructions> {
+        let ticks = |calls: u64| {
+            let args = ["--count", row, &calls.to_string()].map(OsString::from);
+            let (output, ended) = self.boot(Accel::Tcg, true, &args, COUNT_LIMIT)?;
+            let output = String::from_utf8_lossy(&output);
+            ticks(&output, row).with_context(|| {
+                ended.unwrap_or_else(|| format!("the program printed {:?}", output.trim()))
+            })
+        };
+        let (once, calls) = ticks(COUNT)?;
+        // A row that works in batches may have made more calls than it was asked for.
+        let (twice, more) = ticks(2 * calls)?;
+        Ok(Instructions::of(more.saturating_sub(calls), once, twice))
+    }
+
+    /// One machine from start to end: what the program printed, and how it ended if not well.
+    fn boot(
+        &self,
+        accel: Accel,
+        count_instructions: bool,
+        args: &[OsString],
+        limit: Duration,
+    ) -> Result<(Vec<u8>, Option<String>)> {
+        let config = Config {
+            machine: Machine::Microvm,
+            accel,
+            mem: MEM,
+            boot: Boot::Kernel {
+                elf: self.elf.clone(),
+                initrd: Some(self.initrd.path().to_path_buf()),
+                append: command_line(&self.elf, args).render(),
+            },
+            count_instructions,
+            streams: (-1, -1),
+            profile: None,
+            extra: Vec::new(),
+        };
+        let output = Buffer::default();
+        let plumbing = Plumbing {
+            input: Input::Null,
+            output: Output::Keep(output.clone()),
+            timeout: Some(limit),
+            profile: None,
+        };
+        let mut see = |line: Line, _: Instant| {
+            if let Line::Text(text) = line {
+                eprintln!("{text}");
+            }
+        };
+        let end = session::run(&self.qemu, config, plumbing, &mut see)?;
+        Ok((output.take(), ending(end, limit)?))
+    }
+}
+
+/// How a machine ended, if it did not end well; an error if it was not its own doing.
+fn ending(end: End, limit: Duration) -> Result<Option<String>> {
+    Ok(match end {
+        End::Exit(0) => None,
+        End::Exit(code) => Some(format!("the program ended with code {code}")),
+        End::Lost(status, complaints) => Some(
+            format!("QEMU ended ({status}) {}", complaints.trim())
+                .trim_end()
+                .to_owned(),
+        ),
+        End::Timeout => Some(format!("stopped after {} s", limit.as_secs())),
+        End::Signal(signal) => {
+            let code = u8::try_from(128 + signal).unwrap_or(255);
+            return Err(failure::with_code(code, "stopped"));
+        }
+        End::BrokenPipe => Some("its output was closed".into()),
+    })
+}
+
+fn pass(output: &[u8], ended: Option<String>, life: &str) -> Result<Pass> {
+    let text = String::from_utf8_lossy(output);
+    let pass = Pass::parse(&text, ended.clone()).map_err(|what| {
+        failure::environment(format!("the benchmark printed {life} what is {what}"))
+    })?;
+    match (pass.rows.is_empty(), ended) {
+        (true, ended) => Err(failure::environment(format!(
+            "the benchmark printed nothing {life}: {}",
+            ended.unwrap_or_else(|| "it ended well".into())
+        ))),
+        (false, _) => Ok(pass),
+    }
+}
+
+/// Finds the line `ROW TICKS CALLS ok`: the ticks, and how many calls they are of.
+fn ticks(output: &str, row: &str) -> Option<(u64, u64)> {
+    output.lines().find_map(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words[..] {
+            [name, ticks, calls, "ok"] if name == row => {
+                Some((ticks.parse().ok()?, calls.parse().ok()?))
+            }
+            _ => None,
+        }
+    })
+}
+
+fn command_line(elf: &Path, args: &[OsString]) -> CommandLine {
+    let mut line = CommandLine::default();
+    line.set("argv0", elf);
+    line.set("stdin", Input::Null.name());
+    line.set("tty", "");
+    line.set("err", format!("{:#x}", qemu::port::ERR));
+    line.set("ctl", format!("{:#x}", qemu::port::CTL));
+    line.args = args.to_vec();
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_found() {
+        let output = "x\nmmap_fault\t1234\t4096\tok\n";
+        assert_eq!(ticks(output, "mmap_fault"), Some((1234, 4096)));
+        assert_eq!(ticks("getpid2\t1\t1\tok\n", "getpid"), None);
+        assert_eq!(
+            ticks("getpid\t-\t-\tmissing getpid ENOSYS\n", "getpid"),
+            None
+        );
+    }
+
+    #[test]
+    fn endings_are_explained() {
+        let limit = Duration::from_secs(5);
+        assert_eq!(ending(End::Exit(0), limit).unwrap(), None);
+        assert_eq!(
+            ending(End::Exit(139), limit).unwrap().unwrap(),
+            "the program ended with code 139"
+        );
+        assert!(
+            ending(End::Timeout, limit)
+                .unwrap()
+                .unwrap()
+                .contains("5 s")
+        );
+        let stopped = ending(End::Signal(libc::SIGINT), limit).unwrap_err();
+        assert_eq!(failure::exit_code(&stopped), 130);
+        let silent = pass(b"", Some("x".into()), "as a process").unwrap_err();
+        assert!(silent.to_string().ends_with("as a process: x"));
+    }
+}
