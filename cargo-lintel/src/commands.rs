@@ -70,6 +70,7 @@ impl Run {
             mem: self.mem,
             iso: self.iso,
             debug: self.debug.clone(),
+            console: self.console,
             settings,
             timeout: self.timeout,
             qemu_args: self.qemu_arg.clone(),

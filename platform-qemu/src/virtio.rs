@@ -118,7 +118,11 @@ pub fn write(start: usize, len: usize) -> Option<usize> {
 pub fn read(buffer: &mut [u8]) -> usize {
     let take = |console: &mut Console| {
         let mut n = 0;
-        while let (Some(slot), Ok(Some(byte))) = (buffer.get_mut(n), console.recv(true)) {
+        // A byte is asked for only where it has a place: asking takes it.
+        for slot in &mut *buffer {
+            let Ok(Some(byte)) = console.recv(true) else {
+                break;
+            };
             *slot = byte;
             n += 1;
         }

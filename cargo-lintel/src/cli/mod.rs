@@ -2,6 +2,7 @@
 
 mod measure;
 
+use crate::runner::Console;
 use crate::runner::accel::Choice;
 use crate::runner::qemu::Machine;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -88,6 +89,9 @@ pub struct Run {
     /// Keep the 100 Hz tick on all the time
     #[arg(long)]
     pub tick: bool,
+    /// What carries standard input and output
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub console: Console,
     /// Where the machine takes the time from
     #[arg(long, value_enum)]
     pub clock: Option<Clock>,

@@ -52,6 +52,8 @@ pub struct Request {
     pub iso: bool,
     /// Reports asked for.
     pub debug: Vec<String>,
+    /// What carries standard input and output.
+    pub console: Console,
     /// Further settings of the kernel.
     pub settings: Vec<(&'static str, OsString)>,
     /// Time limit.
@@ -64,6 +66,19 @@ pub struct Request {
     pub events: Option<PathBuf>,
     /// Where to write the profile.
     pub profile: Option<PathBuf>,
+}
+
+/// The device behind standard input and output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Console {
+    /// virtio on microvm, the serial line elsewhere
+    #[default]
+    Auto,
+    /// A virtio console: a buffer an exit (microvm)
+    Virtio,
+    /// The serial line: a byte an exit
+    Serial,
 }
 
 /// QEMU as the install helper knows it.
@@ -84,6 +99,11 @@ pub fn run(request: &Request) -> Result<u8> {
         accel::decide
     };
     let decision = decide(request.accel, &accel::observe(&qemu)).map_err(failure::environment)?;
+    if request.console == Console::Virtio && machine(request) != Machine::Microvm {
+        return Err(failure::user(
+            "the virtio console is driven on microvm only: leave out --console virtio or --machine",
+        ));
+    }
     let input = Input::of_stdin();
     let files = Files::prepare(request, input)?;
     let mem = memory(request.mem, files.initrd_size());
@@ -255,6 +275,9 @@ fn command_line(request: &Request, input: Input) -> CommandLine {
     }
     if request.profile.is_some() {
         line.set("profile", format!("{:#x}", qemu::port::PROFILE));
+    }
+    if machine(request) == Machine::Microvm && request.console != Console::Serial {
+        line.set("console", qemu::VIRTIO_CONSOLE);
     }
     if let Some(cwd) = &request.cwd {
         line.set("cwd", cwd);

@@ -94,6 +94,9 @@ fn command(case: &Case, life: Life, elf: &Path, events: &Path) -> Command {
     if let Some(clock) = &case.clock {
         command.args(["--clock", clock]);
     }
+    if let Some(console) = &case.console {
+        command.args(["--console", console]);
+    }
     for argument in &case.qemu_args {
         command.arg(format!("--qemu-arg={argument}"));
     }
@@ -131,8 +134,17 @@ fn root(case: &Case, life: Life, workspace: &Path, scratch: &Path) -> Result<std
 
 /// Runs the command with the case's standard input and collects its outputs.
 fn feed(mut command: Command, case: &Case, workspace: &Path) -> Result<std::process::Output> {
+    let piped = match (&case.stdin, &case.stdin_pipe) {
+        (Some(text), _) => Some(text.clone().into_bytes()),
+        (None, Some(path)) => {
+            let path = workspace.join(path);
+            let read = std::fs::read(&path);
+            Some(read.with_context(|| format!("cannot read {}", path.display()))?)
+        }
+        (None, None) => None,
+    };
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(
-        match (&case.stdin, &case.stdin_file) {
+        match (&piped, &case.stdin_file) {
             (Some(_), _) => Stdio::piped(),
             (None, Some(path)) => {
                 let path = workspace.join(path);
@@ -148,11 +160,11 @@ fn feed(mut command: Command, case: &Case, workspace: &Path) -> Result<std::proc
     let feeder = child
         .stdin
         .take()
-        .zip(case.stdin.clone())
+        .zip(piped)
         .map(|(mut to, text)| {
             std::thread::spawn(move || {
                 // A program need not read all of its input.
-                let _ = to.write_all(text.as_bytes());
+                let _ = to.write_all(&text);
             })
         });
     let output = child

@@ -12,6 +12,7 @@
 //! env = ["KEY=value"]           # the whole environment, in both lives
 //! stdin = "text\n"              # through a pipe; default: /dev/null
 //! # stdin_file = "a/file"       # instead: redirected from a file, relative to the workspace
+//! # stdin_pipe = "a/file"       # or: the file's bytes through a pipe
 //! root = "a/directory"          # / in the machine; natively a copy is the working directory
 //! cwd = "/sub"                  # the working directory inside the root
 //! mem = 64                      # MiB
@@ -22,6 +23,7 @@
 //! clock = "pit"
 //! lower = false
 //! qemu_args = ["-cpu", "qemu64"]        # added to QEMU's command line; run in the workspace
+//! console = "serial"            # an option of `cargo lintel run`; default: auto
 //! timeout = 60                  # seconds that one life may take
 //! alone = true                  # nothing else runs meanwhile
 //! skip = "a reason"             # do not run it; it counts as skipped
@@ -71,6 +73,7 @@ pub struct Case {
     pub env: Vec<String>,
     pub stdin: Option<String>,
     pub stdin_file: Option<PathBuf>,
+    pub stdin_pipe: Option<PathBuf>,
     pub root: Option<PathBuf>,
     pub cwd: Option<PathBuf>,
     pub mem: Option<u32>,
@@ -86,6 +89,7 @@ pub struct Case {
     pub lower: Option<bool>,
     #[serde(default)]
     pub qemu_args: Vec<String>,
+    pub console: Option<String>,
     #[serde(default = "default_timeout")]
     pub timeout: f64,
     #[serde(default)]
