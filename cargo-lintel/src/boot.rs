@@ -159,6 +159,7 @@ fn boot_once(elf: &Path, main: u64, qemu: &Path, accel: Accel, count: bool) -> R
         count_instructions: count,
         streams: (-1, -1),
         profile: None,
+        events: None,
         extra: Vec::new(),
     };
     let (mut reached, mut first_write) = (None, None);
@@ -174,6 +175,7 @@ fn boot_once(elf: &Path, main: u64, qemu: &Path, accel: Accel, count: bool) -> R
         output: Output::Discard,
         timeout: Some(LIMIT),
         profile: None,
+        events: None,
     };
     let end = session::run(qemu, config, plumbing, &mut see)?;
     runner::conclude(end, Some(LIMIT))?;

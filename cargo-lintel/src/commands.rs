@@ -6,7 +6,7 @@ use crate::cli::{
 use crate::program::{self, Program};
 use crate::project::Project;
 use crate::runner::{self, Request, recorder};
-use crate::{bench, boot, check, cli, compile, failure, image, profile, twolives};
+use crate::{bench, boot, check, cli, compile, failure, image, profile, strace, twolives};
 use anyhow::Result;
 use clap::ValueEnum;
 use std::ffi::OsString;
@@ -36,6 +36,7 @@ impl Run {
         let options = compile::Options {
             features: self.features,
             profiler: self.profile.is_some(),
+            events: !self.native && strace::wanted(&self.debug),
             quiet: self.quiet,
         };
         request.elf = match self.program {
@@ -87,6 +88,7 @@ impl Build {
         let options = compile::Options {
             features: self.features,
             profiler: false,
+            events: false,
             quiet: self.quiet,
         };
         let programs = match self.programs.is_empty() {
@@ -113,6 +115,7 @@ impl Object {
         let options = compile::Options {
             features: self.features,
             profiler: false,
+            events: false,
             quiet: self.quiet,
         };
         let object = compile::object(Project::current_if_any()?.as_ref(), &options)?;

@@ -20,6 +20,7 @@ mod profile;
 mod program;
 mod project;
 mod runner;
+mod strace;
 mod sys;
 mod twolives;
 

@@ -10,6 +10,7 @@
     .set CONSOLE, 0x3f8
     .set ERRORS, 0x5e0
     .set CONTROL, 0x5e1
+    .set PROFILE, 0x5e2
 
     .code32
     .text
@@ -32,6 +33,9 @@ start:
     cmp $0, %eax
     jne hang
     call echo
+    mov $profile, %esi              # nobody listens if none was asked for
+    mov $PROFILE, %edx
+    call print
     mov $end, %esi
     mov $CONTROL, %edx
     call print
@@ -97,6 +101,10 @@ get:
 out:     .asciz "out: "
 err:     .asciz "err\n"
 newline: .asciz "\n"
+profile:
+    .ascii "{\"lintel_profile\":1,\"version\":\"0.1.0\",\"tsc_khz\":1000000,\"clock\":\"pit\","
+    .ascii "\"platform\":\"qemu\",\"overhead_cycles\":20}\n"
+    .asciz "{\"nr\":39,\"na"
 end:
     .ascii "a line for people\n"
     .ascii "{\"event\":\"crash\"}\n"

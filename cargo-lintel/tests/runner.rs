@@ -40,7 +40,8 @@ fn guest() -> Option<&'static Path> {
 fn runner(guest: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-lintel"));
     command
-        .args(["run", "--accel", "tcg"])
+        // The guest is a few lines of assembly, which know the serial line only.
+        .args(["run", "--accel", "tcg", "--console", "serial"])
         .arg(guest)
         .args(words);
     command
@@ -84,6 +85,31 @@ fn streams_and_exit_code_arrive() {
         );
     }
     assert_eq!(output.status.code(), Some(CODE));
+}
+
+#[test]
+fn a_profile_without_end_is_kept_and_marked() {
+    let Some(guest) = guest() else { return };
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("profile.jsonl");
+    let name = file.to_str().unwrap();
+    let output = run(guest, &["--profile", name, "--", "x"]);
+    assert_eq!(output.status.code(), Some(CODE));
+    let errors = text(&output.stderr);
+    assert!(errors.contains("profile.jsonl is incomplete: "), "{errors}");
+    let lines = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<_> = lines.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].ends_with(r#""machine":"microvm","accel":"tcg","program":"guest","args":["x"]}"#),
+        "{lines:?}"
+    );
+    assert!(lines[1].starts_with(r#"{"incomplete":"the program ended with code 42"#));
+    let shown = Command::new(env!("CARGO_BIN_EXE_cargo-lintel"))
+        .args(["profile", name])
+        .output()
+        .unwrap();
+    assert!(shown.status.success());
+    assert!(text(&shown.stdout).contains("\nINCOMPLETE: the program ended with code 42"));
 }
 
 #[test]

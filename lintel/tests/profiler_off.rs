@@ -41,10 +41,9 @@ fn kernel(cfg: Option<&str>) -> PathBuf {
         let (_, rest) = line.split_once("\"out_dir\":\"")?;
         Some(PathBuf::from(rest.split_once('"')?.0))
     });
-    let objects = directories.map(|directory| directory.join("lintel-kernel.o"));
+    let mut objects = directories.map(|directory| directory.join("lintel-kernel.o"));
     objects
-        .filter(|object| object.is_file())
-        .next_back()
+        .rfind(|object| object.is_file())
         .expect("the build script made an object")
 }
 

@@ -10,6 +10,8 @@
 
 #![cfg_attr(not(test), no_std)]
 
+extern crate alloc;
+
 #[cfg(not(test))]
 pub mod boot;
 pub mod clock;

@@ -32,7 +32,10 @@ pub mod console;
 pub mod cpu;
 pub mod elf;
 pub mod errno;
-#[cfg_attr(lintel_without_profiler, path = "events/absent.rs")]
+#[cfg_attr(
+    any(lintel_without_profiler, not(any(feature = "events", test))),
+    path = "events/absent.rs"
+)]
 pub mod events;
 pub mod fault;
 pub mod fs;
@@ -42,7 +45,10 @@ pub mod mm;
 pub mod options;
 pub mod platform;
 pub mod process;
-#[cfg_attr(lintel_without_profiler, path = "profile/absent.rs")]
+#[cfg_attr(
+    any(lintel_without_profiler, not(any(feature = "profile", test))),
+    path = "profile/absent.rs"
+)]
 pub mod profile;
 pub mod report;
 pub mod rng;

@@ -146,8 +146,10 @@ fn lowering() {
     }
 }
 
-/// Announces a crash report to a runner, so that it looks for addresses to name.
+/// Announces a crash report to a runner, so that it looks for addresses to name. What led to it is
+/// written out before.
 fn announce() {
+    events::write();
     if has_control() {
         control!(r#"{{"event":"crash"}}"#);
     }

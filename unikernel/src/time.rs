@@ -216,7 +216,9 @@ fn wait(deadline: Option<u64>, wake: impl Fn() -> bool) -> bool {
         if left == Some(0) {
             return false;
         }
-        crate::events::idle();
+        if crate::events::ENABLED {
+            crate::events::write();
+        }
         without_interrupts(|| {
             // With the flag closed an interrupt from here on is pending, and idle returns at once.
             if wake() {

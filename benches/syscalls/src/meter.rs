@@ -153,14 +153,15 @@ impl Meter {
             let taken = least_time(iterations, round / 4, run)?;
             if taken >= round / 4 || iterations >= MOST_ITERATIONS {
                 let fitting = round.as_secs_f64() / taken.as_secs_f64() * iterations as f64;
-                return Ok(self.whole_batches((fitting as u64).max(1)));
+                return Ok(self.whole_batches((fitting as u64).clamp(1, MOST_ITERATIONS)));
             }
             iterations *= 2;
         }
     }
 
     fn whole_batches(&self, iterations: u64) -> u64 {
-        iterations.next_multiple_of(self.batch)
+        let whole = iterations.checked_next_multiple_of(self.batch);
+        whole.unwrap_or(u64::MAX)
     }
 }
 

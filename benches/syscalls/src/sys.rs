@@ -6,8 +6,8 @@ use std::ffi::CStr;
 use std::os::fd::{FromRawFd, OwnedFd};
 
 /// Makes a system call, named by its constant of the `libc` crate: `call!(SYS_close, fd)`.
-/// Evaluates to an [`Answer`](crate::sys::Answer). It is `unsafe`: see
-/// [`enter`](crate::sys::enter).
+/// Evaluates to an [`Answer`]. It is `unsafe`: see
+/// [`enter`].
 macro_rules! call {
     ($number:ident $(, $argument:expr)* $(,)?) => {
         $crate::sys::Answer::new(

@@ -12,6 +12,7 @@ use crate::{failure, initrd, sys};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Mutex;
@@ -66,6 +67,12 @@ impl Program {
             .output()
             .with_context(|| format!("cannot run {}", self.elf.display()))?;
         let code = native::code(output.status);
+        if let Some(libc::SIGINT | libc::SIGTERM | libc::SIGHUP) = output.status.signal() {
+            return Err(stopped(code));
+        }
+        if code == failure::USER {
+            return Err(failure::user("the benchmark has refused its arguments"));
+        }
         let ended = (code != 0).then(|| format!("the program ended with code {code}"));
         pass(&output.stdout, ended, "as a process")
     }
@@ -76,7 +83,8 @@ impl Program {
         pass(&output, ended, "in the machine")
     }
 
-    /// Instructions a call of each of `rows`, where they can be counted.
+    /// Instructions a call of each of `rows`, where they can be counted. After a signal the rest is
+    /// left out.
     pub fn count(&self, rows: &[String]) -> BTreeMap<String, Result<Instructions>> {
         let (next, counted) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
         std::thread::scope(|scope| {
@@ -84,6 +92,9 @@ impl Program {
                 scope.spawn(|| {
                     while let Some(row) = rows.get(next.fetch_add(1, Relaxed)) {
                         let result = self.count_row(row);
+                        if result.as_ref().is_err_and(is_stop) {
+                            next.store(rows.len(), Relaxed);
+                        }
                         if let Ok(mut counted) = counted.lock() {
                             counted.insert(row.clone(), result);
                         }
@@ -129,6 +140,7 @@ impl Program {
             count_instructions,
             streams: (-1, -1),
             profile: None,
+            events: None,
             extra: Vec::new(),
         };
         let output = Buffer::default();
@@ -137,6 +149,7 @@ impl Program {
             output: Output::Keep(output.clone()),
             timeout: Some(limit),
             profile: None,
+            events: None,
         };
         let mut see = |line: Line, _: Instant| {
             if let Line::Text(text) = line {
@@ -161,10 +174,20 @@ fn ending(end: End, limit: Duration) -> Result<Option<String>> {
         End::Timeout => Some(format!("stopped after {} s", limit.as_secs())),
         End::Signal(signal) => {
             let code = u8::try_from(128 + signal).unwrap_or(255);
-            return Err(failure::with_code(code, "stopped"));
+            return Err(stopped(code));
         }
         End::BrokenPipe => Some("its output was closed".into()),
     })
+}
+
+/// We were told to stop by a signal; `code` is 128 and its number.
+fn stopped(code: u8) -> anyhow::Error {
+    failure::with_code(code, "stopped")
+}
+
+/// Whether an error is [`stopped`].
+pub fn is_stop(error: &anyhow::Error) -> bool {
+    failure::exit_code(error) > 128
 }
 
 fn pass(output: &[u8], ended: Option<String>, life: &str) -> Result<Pass> {
@@ -172,13 +195,13 @@ fn pass(output: &[u8], ended: Option<String>, life: &str) -> Result<Pass> {
     let pass = Pass::parse(&text, ended.clone()).map_err(|what| {
         failure::environment(format!("the benchmark printed {life} what is {what}"))
     })?;
-    match (pass.rows.is_empty(), ended) {
-        (true, ended) => Err(failure::environment(format!(
-            "the benchmark printed nothing {life}: {}",
-            ended.unwrap_or_else(|| "it ended well".into())
-        ))),
-        (false, _) => Ok(pass),
+    if !pass.rows.is_empty() {
+        return Ok(pass);
     }
+    let ended = ended.unwrap_or_else(|| "it ended well".into());
+    Err(failure::environment(format!(
+        "the benchmark printed nothing {life}: {ended}"
+    )))
 }
 
 /// Finds the line `ROW TICKS CALLS ok`: the ticks, and how many calls they are of.
@@ -236,6 +259,7 @@ mod tests {
         );
         let stopped = ending(End::Signal(libc::SIGINT), limit).unwrap_err();
         assert_eq!(failure::exit_code(&stopped), 130);
+        assert!(is_stop(&stopped) && !is_stop(&anyhow::anyhow!("x")));
         let silent = pass(b"", Some("x".into()), "as a process").unwrap_err();
         assert!(silent.to_string().ends_with("as a process: x"));
     }

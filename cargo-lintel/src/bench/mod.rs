@@ -44,8 +44,9 @@ pub struct Options {
 const PACKAGE: &str = "syscall-bench";
 /// The program whose boot is measured.
 const SMALLEST: &str = "hello";
-/// How often both lives are lived.
-const PASSES: usize = 3;
+/// How often both lives are lived; more often where rounds are short.
+const PASSES: usize = 5;
+const QUICK_PASSES: usize = 9;
 /// How many boots the time of the boot is the median of.
 const BOOTS: u32 = 5;
 
@@ -101,16 +102,17 @@ fn measure(project: &Project, options: &Options) -> Result<Report> {
     let program = Program::new(benchmark, root, qemu.clone())?;
     let args = arguments(options);
     let (mut native, mut vm) = (Vec::new(), Vec::new());
-    for pass in 1..=PASSES {
+    let passes = if options.quick { QUICK_PASSES } else { PASSES };
+    for pass in 1..=passes {
         eprintln!(
-            "lintel: pass {pass} of {PASSES}: natively, then {}",
+            "lintel: pass {pass} of {passes}: natively, then {}",
             decision.why
         );
         native.push(program.native(&args)?);
         vm.push(program.machine(decision.accel, &args)?);
     }
     let mut rows = rows::merge(&native, &vm);
-    count(&program, &mut rows);
+    count(&program, &mut rows)?;
     eprintln!("lintel: booting {SMALLEST}");
     let boot = boot::measure(SMALLEST, &smallest, &qemu, &[decision.accel], BOOTS)?;
     Ok(Report {
@@ -119,7 +121,7 @@ fn measure(project: &Project, options: &Options) -> Result<Report> {
         date: host::today(),
         command: command(options),
         quick: options.quick,
-        passes: PASSES,
+        passes,
         host: host::Host::observe(&qemu),
         accel: decision.accel.name(),
         accel_kind: decision.why,
@@ -172,7 +174,7 @@ fn command(options: &Options) -> String {
 }
 
 /// Counts the instructions of the rows that work in the machine.
-fn count(program: &Program, rows: &mut [Row]) {
+fn count(program: &Program, rows: &mut [Row]) -> Result<()> {
     let working = rows.iter().filter(|row| row.vm.figure().is_some());
     let names: Vec<_> = working.map(|row| row.name.clone()).collect();
     eprintln!("lintel: counting the instructions of {} rows", names.len());
@@ -180,6 +182,7 @@ fn count(program: &Program, rows: &mut [Row]) {
     for row in rows {
         match counted.remove(&row.name) {
             Some(Ok(count)) => row.instructions = Some(count),
+            Some(Err(error)) if lives::is_stop(&error) => return Err(error),
             Some(Err(error)) => {
                 eprintln!(
                     "lintel: the instructions of {} were not counted: {error:#}",
@@ -189,6 +192,7 @@ fn count(program: &Program, rows: &mut [Row]) {
             None => {}
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

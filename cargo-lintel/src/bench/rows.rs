@@ -9,7 +9,7 @@ const SEED: [(&str, u64); 6] = [
     ("read_null", 514),
     ("write_null", 517),
     ("pipe", 82_252),
-    ("stat", 23_234),
+    ("stat_1", 23_234),
     ("open_close", 20_607),
 ];
 

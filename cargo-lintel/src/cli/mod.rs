@@ -45,6 +45,7 @@ pub enum Command {
   cargo lintel run ./app --root data -- -v x    an ELF; the directory data is its /
   cargo lintel run hello --native               the same ELF as a Linux process
   cargo lintel run hello --debug lower,boot     with reports on standard error
+  cargo lintel run hello --debug strace         with every system call on standard error
   cargo lintel run hello --profile p.jsonl      then: cargo lintel profile p.jsonl
   echo text | cargo lintel run wordfreq --root . --accel tcg
 
@@ -79,9 +80,11 @@ pub struct Run {
     /// The working directory, as seen by the program
     #[arg(long, value_name = "PATH")]
     pub cwd: Option<PathBuf>,
-    /// Reports wanted: lower, syscalls, boot, console
+    /// Reports wanted: boot, clock, lower, syscalls, console, irq; and events, each as it happens:
+    /// strace, irqs, faults, lowering
     #[arg(long, value_name = "LIST", value_delimiter = ',', hide_possible_values = true,
-        value_parser = ["lower", "syscalls", "boot", "console", "clock", "irq"])]
+        value_parser = ["lower", "syscalls", "boot", "console", "clock", "irq",
+            "strace", "irqs", "faults", "lowering"])]
     pub debug: Vec<String>,
     /// Stop the program after this many seconds
     #[arg(long, value_name = "SECS", value_parser = seconds)]
@@ -110,7 +113,7 @@ pub struct Run {
     /// Say nothing but what the program says
     #[arg(short, long)]
     pub quiet: bool,
-    /// Write the machine's events to this file, one JSON object a line
+    /// Write the machine's events, debug events included, to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
     /// Build with the profiler and write what every system call cost to this file

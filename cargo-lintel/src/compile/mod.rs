@@ -27,8 +27,18 @@ pub struct Options {
     pub features: Vec<String>,
     /// Build the profiler into the kernel.
     pub profiler: bool,
+    /// Build the debug events into the kernel.
+    pub events: bool,
     /// Say nothing unless something fails.
     pub quiet: bool,
+}
+
+impl Options {
+    /// The features of `lintel` that this takes.
+    fn kernel_features(&self) -> impl Iterator<Item = &'static str> {
+        let all = [(self.profiler, "profile"), (self.events, "events")];
+        all.into_iter().filter(|feature| feature.0).map(|f| f.1)
+    }
 }
 
 /// Builds `programs` with one call of cargo (and gcc for the C programs) and returns the ELF files
@@ -222,19 +232,22 @@ fn build(
     })
 }
 
-/// The features to build the packages `names` with: those asked for, and the profiler's.
+/// The features to build the packages `names` with: those asked for, and the kernel's.
 fn features(project: &Project, names: &[&str], options: &Options) -> Result<Vec<String>> {
     let mut features = options.features.clone();
-    for name in names.iter().filter(|_| options.profiler) {
+    for (feature, name) in options
+        .kernel_features()
+        .flat_map(|f| names.iter().map(move |n| (f, n)))
+    {
         let package = project.package(name);
         let lintel = package.and_then(|package| package.dependency("lintel"));
         let lintel = lintel.ok_or_else(|| {
             failure::user(format!(
-                "package {name} does not depend on lintel, whose feature `profile` is the profiler: \
-                 add the dependency, or run it without --profile"
+                "package {name} does not depend on lintel, whose feature `{feature}` this needs: \
+                 add the dependency, or run it without --profile and --debug events"
             ))
         })?;
-        let feature = format!("{lintel}/profile");
+        let feature = format!("{lintel}/{feature}");
         if !features.contains(&feature) {
             features.push(feature);
         }

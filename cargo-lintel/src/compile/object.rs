@@ -31,7 +31,7 @@ pub fn object(project: Option<&Project>, options: &Options) -> Result<Object> {
     };
     announce("lintel", options);
     let mut features = options.features.clone();
-    features.extend(options.profiler.then(|| "profile".to_owned()));
+    features.extend(options.kernel_features().map(str::to_owned));
     let mut command = cargo_build(&target, "release", &[], &features, options.quiet);
     command
         .arg("--manifest-path")

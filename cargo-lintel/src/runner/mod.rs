@@ -6,20 +6,21 @@ pub mod install;
 pub mod native;
 pub mod qemu;
 pub mod recorder;
+mod reporter;
 pub mod session;
 pub mod stdio;
 mod symbolize;
 
 use crate::cmdline::CommandLine;
+use crate::strace::{self, Tracer};
 use crate::{elf, failure, image, initrd};
 use anyhow::{Context, Result};
-use control::{Event, Line};
 use qemu::{Boot, Config, Machine};
 use recorder::{Origin, Recorder};
+use reporter::Reporter;
 use session::{End, Output, Plumbing};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -62,7 +63,7 @@ pub struct Request {
     pub qemu_args: Vec<OsString>,
     /// Do not say which accelerator is used.
     pub quiet: bool,
-    /// Where to write the events of the control channel, one JSON object a line.
+    /// Where to write the machine's events, debug events included, one JSON object a line.
     pub events: Option<PathBuf>,
     /// Where to write the profile.
     pub profile: Option<PathBuf>,
@@ -116,18 +117,24 @@ pub fn run(request: &Request) -> Result<u8> {
         count_instructions: false,
         streams: (-1, -1),
         profile: None,
+        events: None,
         extra: request.qemu_args.clone(),
     };
     if !request.quiet {
         eprintln!("lintel: {}, {}", config.machine.name(), decision.why);
     }
     let mut reporter = Reporter::new(request)?;
+    let tracer = match strace::wanted(&request.debug) {
+        true => Some(Tracer::new(reporter.events()?)),
+        false => None,
+    };
     let see = &mut |line, _: Instant| reporter.see(line);
     let plumbing = Plumbing {
         input,
         output: Output::Inherit,
         timeout: request.timeout,
         profile: recorder(request, &config)?,
+        events: tracer,
     };
     let end = session::run(&qemu, config, plumbing, see)?;
     conclude(end, request.timeout)
@@ -276,6 +283,9 @@ fn command_line(request: &Request, input: Input) -> CommandLine {
     if request.profile.is_some() {
         line.set("profile", format!("{:#x}", qemu::port::PROFILE));
     }
+    if strace::wanted(&request.debug) {
+        line.set("events", format!("{:#x}", qemu::port::EVENTS));
+    }
     if machine(request) == Machine::Microvm && request.console != Console::Serial {
         line.set("console", qemu::VIRTIO_CONSOLE);
     }
@@ -288,57 +298,6 @@ fn command_line(request: &Request, input: Input) -> CommandLine {
     line.args.clone_from(&request.args);
     line.env.clone_from(&request.env);
     line
-}
-
-/// Prints what the kernel says, with names for addresses, and keeps the events.
-struct Reporter {
-    elf: PathBuf,
-    symbols: Option<Option<symbolize::Symbols>>,
-    events: Option<File>,
-}
-
-impl Reporter {
-    fn new(request: &Request) -> Result<Self> {
-        let create = |path: &PathBuf| {
-            File::create(path).with_context(|| format!("cannot write {}", path.display()))
-        };
-        let events = request.events.as_ref().map(create).transpose()?;
-        Ok(Self {
-            elf: request.elf.clone(),
-            symbols: None,
-            events,
-        })
-    }
-
-    fn see(&mut self, line: Line) {
-        match line {
-            Line::Text(text) => {
-                let symbols = self
-                    .symbols
-                    .get_or_insert_with(|| symbolize::Symbols::load(&self.elf));
-                let text = symbols
-                    .as_ref()
-                    .map_or(text.clone(), |symbols| symbols.annotate(&text));
-                eprintln!("{text}");
-            }
-            Line::Event(event, text) => {
-                self.keep(&text);
-                self.describe(&event);
-            }
-        }
-    }
-
-    fn keep(&mut self, text: &str) {
-        if let Some(file) = &mut self.events {
-            let _ = writeln!(file, "{text}");
-        }
-    }
-
-    fn describe(&self, event: &Event) {
-        if let Some(text) = control::describe(event) {
-            eprintln!("{text}");
-        }
-    }
 }
 
 /// Turns the end of a session into an exit code, with a message where the program is not at fault.

@@ -16,6 +16,8 @@ pub mod port {
     pub const CTL: u16 = 0x5e1;
     /// Bytes written here are the profile.
     pub const PROFILE: u16 = 0x5e2;
+    /// Bytes written here are the debug events.
+    pub const EVENTS: u16 = 0x5e3;
     /// A write here ends QEMU.
     pub const EXIT: u16 = 0xf4;
 }
@@ -77,6 +79,8 @@ pub struct Config {
     pub streams: (i32, i32),
     /// The same for the profile, if there is to be one.
     pub profile: Option<i32>,
+    /// The same for the debug events.
+    pub events: Option<i32>,
     /// More arguments, as the user gave them.
     pub extra: Vec<OsString>,
 }
@@ -110,16 +114,17 @@ pub fn arguments(config: &Config) -> Vec<OsString> {
     match virtio {
         true => push(&[
             "-device",
-            "virtio-serial-device",
+            "virtio-serial-device,max_ports=2",
             "-device",
-            "virtconsole,chardev=con",
+            "virtserialport,chardev=con,nr=1",
         ]),
         false => push(&["-serial", "chardev:con"]),
     }
     let (err, ctl) = config.streams;
     let profile = config.profile.map(|fd| ("prof", fd, port::PROFILE));
+    let events = config.events.map(|fd| ("events", fd, port::EVENTS));
     let streams = [("err", err, port::ERR), ("ctl", ctl, port::CTL)];
-    for (name, fd, port) in streams.into_iter().chain(profile) {
+    for (name, fd, port) in streams.into_iter().chain(profile).chain(events) {
         push(&["-chardev", &format!("socket,id={name},fd={fd}")]);
         push(&[
             "-device",
@@ -259,6 +264,7 @@ mod tests {
             count_instructions,
             streams: (5, 7),
             profile: None,
+            events: None,
             extra,
         }
     }
@@ -310,6 +316,7 @@ mod tests {
         config.count_instructions = true;
         config.extra = vec!["-s".into()];
         config.profile = Some(9);
+        config.events = Some(11);
         let direct = text(&config);
         assert!(
             direct.contains("-kernel /p/app -initrd /t/root.cpio -append"),

@@ -142,14 +142,19 @@ fn complete_header(line: &mut Vec<u8>, origin: &Origin) {
     }
 }
 
-fn why(end: &End, ending: Ending) -> String {
-    let how = match end {
+/// How a session ended, as a clause.
+pub fn how(end: &End) -> String {
+    match end {
         End::Exit(code) => format!("the program ended with code {code}"),
         End::Lost(status, _) => format!("QEMU ended ({status}) before the program did"),
         End::Timeout => "the program was stopped at its time limit".into(),
         End::Signal(signal) => format!("the program was stopped by signal {signal}"),
         End::BrokenPipe => "the reader of its output has gone".into(),
-    };
+    }
+}
+
+fn why(end: &End, ending: Ending) -> String {
+    let how = how(end);
     match ending {
         Ending::Empty => format!("{how}; the kernel wrote no profile"),
         _ => format!("{how}; the kernel did not write the end of the profile"),

@@ -5,12 +5,13 @@ use crate::runner::control::{self, Event, Line};
 use crate::runner::qemu::{self, Config};
 use crate::runner::recorder::Recorder;
 use crate::runner::stdio::{self, Input, Pumped};
+use crate::strace::Tracer;
 use crate::sys::{self, RawTerminal};
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -64,6 +65,8 @@ pub struct Plumbing {
     pub timeout: Option<Duration>,
     /// Where the profile goes, if the kernel is to write one.
     pub profile: Option<Recorder>,
+    /// What reads the debug events, if the kernel is to send any.
+    pub events: Option<Tracer>,
 }
 
 /// How a session ended.
@@ -97,7 +100,7 @@ const GRACE: Duration = Duration::from_secs(3);
 const PIPE_SIZE: i32 = 1 << 20;
 
 /// Runs QEMU to its end. `see` gets every line of the control channel and when it arrived;
-/// `config.streams` and `config.profile` are filled in here.
+/// `config.streams`, `config.profile` and `config.events` are filled in here.
 pub fn run(
     qemu: &Path,
     mut config: Config,
@@ -107,43 +110,49 @@ pub fn run(
     let (errors, errors_far) = UnixStream::pair().context("cannot make a socket")?;
     let (control, control_far) = UnixStream::pair().context("cannot make a socket")?;
     let (profile, profile_far) = UnixStream::pair().context("cannot make a socket")?;
+    let (events, events_far) = UnixStream::pair().context("cannot make a socket")?;
     let Plumbing { input, output, .. } = plumbing;
     config.streams = (errors_far.as_raw_fd(), control_far.as_raw_fd());
     config.profile = plumbing.profile.as_ref().map(|_| profile_far.as_raw_fd());
-    let mut child = spawn(qemu, &config, input)?;
-    drop((errors_far, control_far, profile_far));
+    config.events = plumbing.events.as_ref().map(|_| events_far.as_raw_fd());
+    let mut child = spawn(qemu, &config)?;
+    drop((errors_far, control_far, profile_far, events_far));
     let recording = plumbing.profile.map(|recorder| recorder.start(profile));
+    let tracing = plumbing.events.map(|tracer| tracer.start(events));
     let (sender, receiver) = channel();
     let signals = watch_signals(sender.clone())?;
     let complaints = collect(child.stderr.take());
     carry_output(&mut child, &output, sender.clone())?;
     let errors = Arc::new(Errors::new(errors, &output).context("cannot set up a socket")?);
     carry_errors(Arc::clone(&errors), sender.clone());
-    let raw = carry_input(child.stdin.take(), input, sender.clone());
+    // Where QEMU's input ends, it drops what its port writes: hold it open to the last.
+    let stdin = child.stdin.take();
+    let held = stdin.as_ref().map(|pipe| pipe.as_fd().try_clone_to_owned());
+    let raw = carry_input(stdin, input, sender.clone());
     read_control(control, errors, sender);
     let mut session = Supervisor::new(child, plumbing.timeout);
     session.supervise(&receiver, see);
     signals.close();
-    drop(raw);
+    drop((raw, held));
     let end = session.finish(complaints)?;
     if let Some(recording) = recording {
         recording.finish(&end)?;
     }
+    if let Some(tracing) = tracing {
+        tracing.finish(&end)?;
+    }
     Ok(end)
 }
 
-fn spawn(qemu: &Path, config: &Config, input: Input) -> Result<Child> {
+fn spawn(qemu: &Path, config: &Config) -> Result<Child> {
     let mut command = Command::new(qemu);
-    let stdin = match input {
-        Input::Tty | Input::Pipe => Stdio::piped(),
-        Input::Null | Input::File => Stdio::null(),
-    };
-    command.args(qemu::arguments(config)).stdin(stdin);
+    command.args(qemu::arguments(config)).stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     // Its own process group: Ctrl-C is ours to handle.
     command.process_group(0);
     let streams = [config.streams.0, config.streams.1];
-    let keep: Vec<_> = streams.into_iter().chain(config.profile).collect();
+    let more = config.profile.into_iter().chain(config.events);
+    let keep: Vec<_> = streams.into_iter().chain(more).collect();
     sys::tie_to_parent(&mut command, &keep);
     command
         .spawn()
@@ -240,7 +249,7 @@ fn carry_input(
     input: Input,
     sender: Sender<Message>,
 ) -> Option<RawTerminal> {
-    let to = to?;
+    let to = to.filter(|_| matches!(input, Input::Tty | Input::Pipe))?;
     let raw = (input == Input::Tty)
         .then(RawTerminal::enter)
         .and_then(Result::ok);

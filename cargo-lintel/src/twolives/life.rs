@@ -143,8 +143,10 @@ fn feed(mut command: Command, case: &Case, workspace: &Path) -> Result<std::proc
         }
         (None, None) => None,
     };
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(
-        match (&piped, &case.stdin_file) {
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .stdin(match (&piped, &case.stdin_file) {
             (Some(_), _) => Stdio::piped(),
             (None, Some(path)) => {
                 let path = workspace.join(path);
@@ -153,20 +155,15 @@ fn feed(mut command: Command, case: &Case, workspace: &Path) -> Result<std::proc
                     .into()
             }
             (None, None) => Stdio::null(),
-        },
-    );
+        });
     sys::tie_to_parent(&mut command, &[]);
     let mut child = command.spawn().context("cannot start the runner")?;
-    let feeder = child
-        .stdin
-        .take()
-        .zip(piped)
-        .map(|(mut to, text)| {
-            std::thread::spawn(move || {
-                // A program need not read all of its input.
-                let _ = to.write_all(&text);
-            })
-        });
+    let feeder = child.stdin.take().zip(piped).map(|(mut to, text)| {
+        std::thread::spawn(move || {
+            // A program need not read all of its input.
+            let _ = to.write_all(&text);
+        })
+    });
     let output = child
         .wait_with_output()
         .context("cannot wait for the runner")?;

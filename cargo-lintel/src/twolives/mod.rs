@@ -9,7 +9,7 @@ use crate::program::{self, Program};
 use crate::project::Project;
 use crate::runner::accel::{self, Accel, Choice};
 use crate::runner::install;
-use crate::{check, compile, failure, runner};
+use crate::{check, compile, failure, runner, strace};
 use anyhow::Result;
 use life::{Life, Outcome};
 use manifest::Case;
@@ -108,10 +108,13 @@ fn check_object() -> Tally {
     Tally::of(passed)
 }
 
+/// The ELF of each program, without and with debug events.
+type Elves = BTreeMap<(String, bool), PathBuf>;
+
 /// What all cases have in common.
 struct Stage {
     workspace: PathBuf,
-    elves: BTreeMap<String, PathBuf>,
+    elves: Elves,
     /// The accelerators that can be used here.
     accels: Vec<Accel>,
 }
@@ -146,14 +149,39 @@ fn accelerators(asked: Option<Choice>) -> Result<Vec<Accel>> {
     }
 }
 
-/// Builds the programs of all cases at once.
-fn build(project: &Project, cases: &[Case]) -> Result<BTreeMap<String, PathBuf>> {
+/// Builds the programs of all cases at once; those that are to tell events once more, with them.
+fn build(project: &Project, cases: &[Case]) -> Result<Elves> {
+    let traced = |case: &&Case| strace::wanted(&case.debug);
+    let (traced, plain): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(traced);
+    let mut elves = Elves::new();
+    let copies = project.target().join("traced");
+    let options = compile::Options {
+        events: true,
+        ..compile::Options::default()
+    };
+    for (name, elf) in build_all(project, &traced, &options)? {
+        // The plain build of the program has the same name, and comes next.
+        std::fs::create_dir_all(&copies)?;
+        let copy = copies.join(elf.file_name().unwrap_or_default());
+        std::fs::copy(&elf, &copy)?;
+        elves.insert((name, true), copy);
+    }
+    let plain = build_all(project, &plain, &compile::Options::default())?;
+    elves.extend(plain.into_iter().map(|(name, elf)| ((name, false), elf)));
+    Ok(elves)
+}
+
+fn build_all(
+    project: &Project,
+    cases: &[&Case],
+    options: &compile::Options,
+) -> Result<Vec<(String, PathBuf)>> {
     let mut names: Vec<&String> = cases.iter().map(|case| &case.program).collect();
     names.sort();
     names.dedup();
     let find = |name: &&String| program::find(name, Some(project), None);
     let programs: Vec<Program> = names.iter().map(find).collect::<Result<_>>()?;
-    let elves = compile::programs(Some(project), &programs, &compile::Options::default())?;
+    let elves = compile::programs(Some(project), &programs, options)?;
     Ok(names.into_iter().cloned().zip(elves).collect())
 }
 
@@ -192,7 +220,8 @@ fn run_case(case: &Case, stage: &Stage) -> Tally {
             ..tally
         };
     }
-    let Some(elf) = stage.elves.get(&case.program) else {
+    let key = (case.program.clone(), strace::wanted(&case.debug));
+    let Some(elf) = stage.elves.get(&key) else {
         return Tally::of(false);
     };
     let mut native = None;

@@ -1,10 +1,10 @@
 //! Debug events: what the program and the machine did, in order, in a ring in memory.
 //!
-//! Compiled in by the feature `events`; [`ENABLED`] is a constant, so without it each hook below
-//! is an empty inline function. With it a hook costs one relaxed load while its source is off. On,
-//! it fills a [`ring::Record`] with relaxed atomics: no lock, no allocation, no formatting, no
-//! vector register (fast handlers are wrapped, too). Text is made later: JSON lines on their own
-//! channel (`lintel.events=`), and the last events in a crash report. `docs/` describes both.
+//! Compiled in by the feature `events`; without it `absent.rs` stands here, where each hook is an
+//! empty inline function. With it a hook costs one relaxed load while its source is off. On, it
+//! fills a [`ring::Record`] with relaxed atomics: no lock, no allocation, no formatting, no vector
+//! register (fast handlers are wrapped, too). Text is made later: JSON lines on their own channel
+//! (`lintel.events=`), and the last events in a crash report. `docs/` describes both.
 
 mod dump;
 mod ring;
@@ -22,7 +22,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use ring::{Kind, Record, Ring};
 use text::Text;
 
-/// Whether the events are compiled in.
+/// Whether the events are compiled in; not so in unit tests without the feature.
 pub const ENABLED: bool = cfg!(feature = "events");
 
 /// Records kept; without the feature there is no ring.
@@ -151,9 +151,9 @@ pub fn lowering(site: usize, run: impl FnOnce() -> Result<(), Errno>) -> Result<
     result
 }
 
-/// The program is about to wait: what it did so far is written out, the call it waits in included.
-#[inline(always)]
-pub fn idle() {
+/// Writes out what happened so far, the call that is being made included: the program is about to
+/// wait, or has crashed.
+pub fn write() {
     if ENABLED && SOURCES.load(Relaxed) != 0 && dump::has_port() {
         dump::write_with_call();
     }

@@ -1,7 +1,7 @@
 //! The profiler: what every system call costs, and every VM exit that the library causes.
 //!
-//! It is compiled in by the feature `profile` and costs nothing without it: [`ENABLED`] is a
-//! constant, so each hook below is an empty inline function. With it, a call pays two reads of the
+//! It is compiled in by the feature `profile` and costs nothing without it: `absent.rs` stands here
+//! then, where each hook is an empty inline function. With it, a call pays two reads of the
 //! time-stamp counter and a few relaxed atomics on a fixed table: no lock, no allocation, no
 //! formatting, no vector register (fast handlers are wrapped, too). The dump at exit is JSONL, one
 //! line a call; `docs/` describes it.

@@ -140,6 +140,8 @@ global_asm!(
     // rdi = function of the C ABI: called on the kernel stack, every vector register kept.
     ".balign 16",
     "lintel_shim_switch:",
+    "    pushfq",
+    "    cld",
     "    push rbp",
     "    mov rbp, rsp",
     "    mov rsp, [rip + lintel_cpu + {kernel_stack}]",
@@ -149,6 +151,7 @@ global_asm!(
     "    LINTEL_XMM load, 0",
     "    mov rsp, rbp",
     "    pop rbp",
+    "    popfq",
     "    ret",
     ".popsection",
     limit = const LIMIT,

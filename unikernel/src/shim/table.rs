@@ -272,6 +272,8 @@ syscalls! {
     __NR_sysinfo sysinfo(1) => sys::identity::sysinfo, Full, Partial, "load averages are 0";
     __NR_prlimit64 prlimit64(4) => sys::identity::prlimit64, Full, Partial, "RLIMIT_NOFILE and RLIMIT_CORE can be set; changing another is EPERM";
     __NR_getrlimit getrlimit(2) => sys::identity::getrlimit, Full, Complete, "";
+    __NR_setrlimit setrlimit(2) => sys::identity::setrlimit, Full, Partial, "as prlimit64";
+    __NR_getpriority getpriority(2) => sys::identity::getpriority, Full, Complete, "";
     __NR_getrandom getrandom(3) => sys::random::getrandom, Full, Complete, "";
 }
 

@@ -139,6 +139,23 @@ pub fn getrlimit(resource: u32, buffer: UserPtr<rlimit64>) -> SysResult {
     Ok(0)
 }
 
+/// setrlimit(2): as prlimit64.
+pub fn setrlimit(resource: u32, buffer: UserPtr<rlimit64>) -> SysResult {
+    let wanted = buffer.read()?;
+    set_limit(resource, &wanted)?;
+    Ok(0)
+}
+
+/// getpriority(2), the raw call: 20 minus the nice value, which is 0.
+pub fn getpriority(which: i32, who: i32) -> SysResult {
+    match (which, who) {
+        // The one process, its group; its user is root (0).
+        (0 | 1, 0 | PID) | (2, 0) => Ok(20),
+        (0..=2, _) => Err(Errno::ESRCH),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +186,13 @@ mod tests {
             prlimit64(77, 3, UserPtr::new(0), at(&mut old)),
             Err(Errno::ESRCH)
         );
+    }
+
+    #[test]
+    fn priorities_are_those_of_a_lone_process() {
+        assert_eq!((getpriority(0, 0), getpriority(2, 0)), (Ok(20), Ok(20)));
+        assert_eq!(getpriority(0, 99), Err(Errno::ESRCH));
+        assert_eq!(getpriority(3, 0), Err(Errno::EINVAL));
     }
 
     #[test]

@@ -149,8 +149,8 @@ fn prlimit64(meter: &mut Meter) -> Outcome {
 }
 
 fn fork_exit(meter: &mut Meter) -> Outcome {
-    meter.measure(move || {
-        // SAFETY: the child makes one system call, which ends it.
+    meter.measure(|| {
+        // SAFETY: the child does nothing and exits.
         let child = unsafe { fork(|| 0) }?;
         verify(wait(child)? == 0, "exit_group")
     })
@@ -170,7 +170,7 @@ fn exec(meter: &mut Meter) -> Outcome {
         answer.errno()
     };
     meter.measure(move || {
-        // SAFETY: the child makes two system calls: one that replaces it, or one that ends it.
+        // SAFETY: the child makes one system call; it is replaced by the program, or exits.
         let child = unsafe { fork(execute) }?;
         match wait(child)? {
             0 => Ok(()),

@@ -4,27 +4,27 @@
 //! MMIO). The device is named on the kernel command line, because probing costs exits, and set up at
 //! its first use, because that costs more: a program that prints nothing pays nothing.
 
+mod port;
+
 use crate::pic;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+use port::Port;
 use unikernel::mm::frames::FRAMES;
 use unikernel::mm::paging::{self, Access};
 use unikernel::mm::{PAGE, page_down, space};
 use unikernel::sync::SpinLock;
-use virtio_drivers::device::console::VirtIOConsole;
 use virtio_drivers::transport::mmio::{MmioTransport, VirtIOHeader};
 use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 
 /// Size of a transport's registers on microvm.
 const REGISTERS: usize = 512;
 
-type Console = VirtIOConsole<Memory, MmioTransport<'static>>;
-
 /// Address of the transport; 0: no device was named.
 static ADDRESS: AtomicUsize = AtomicUsize::new(0);
 /// Its interrupt line at the PIC; `NO_LINE`: none.
 static LINE: AtomicU8 = AtomicU8::new(NO_LINE);
-static DEVICE: SpinLock<Option<Console>> = SpinLock::new(None);
+static DEVICE: SpinLock<Option<Port>> = SpinLock::new(None);
 
 const NO_LINE: u8 = 0xff;
 
@@ -32,7 +32,7 @@ const NO_LINE: u8 = 0xff;
 struct Memory;
 
 // SAFETY: DMA memory is whole frames of the identity map, cleared, and the driver's alone until it
-// gives them back; `share` names the physical address of a buffer, which callers of `send_bytes`
+// gives them back; `share` names the physical address of a buffer, which callers of `send`
 // pass as such; MMIO is mapped by `start` before the transport is made.
 unsafe impl Hal for Memory {
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
@@ -77,7 +77,7 @@ pub fn line() -> Option<u8> {
     Some(LINE.load(Relaxed)).filter(|&line| line != NO_LINE)
 }
 
-fn start(address: usize) -> Result<Console, &'static str> {
+fn start(address: usize) -> Result<Port, &'static str> {
     let page = page_down(address);
     paging::map_identity(page..page + PAGE, Access::DATA).map_err(|_| "no memory to map it")?;
     let header = NonNull::new(address as *mut VirtIOHeader).ok_or("its address is 0")?;
@@ -85,16 +85,16 @@ fn start(address: usize) -> Result<Console, &'static str> {
     // holds them has just been mapped for good. Reads of anything else fail the driver's checks.
     let transport = unsafe { MmioTransport::new(header, REGISTERS) };
     let transport = transport.map_err(|_| "there is no virtio device at that address")?;
-    Console::new(transport).map_err(|_| "the device cannot be set up")
+    Port::open(transport)
 }
 
 /// Runs `body` with the device, set up if it is not yet; `None` when it is busy (a crash while it
 /// was being used).
-fn with_device<R>(body: impl FnOnce(&mut Console) -> R) -> Option<R> {
+fn with_device<R>(body: impl FnOnce(&mut Port) -> R) -> Option<R> {
     let mut device = DEVICE.try_lock()?;
     if device.is_none() {
         match start(ADDRESS.load(Relaxed)) {
-            Ok(console) => *device = Some(console),
+            Ok(port) => *device = Some(port),
             Err(why) => panic!("virtio console (lintel.console): {why}"),
         }
     }
@@ -104,37 +104,25 @@ fn with_device<R>(body: impl FnOnce(&mut Console) -> R) -> Option<R> {
 /// Writes memory, the application's or the library's, to the console; returns the bytes written,
 /// short where the memory is not mapped. `None` when the device is busy.
 pub fn write(start: usize, len: usize) -> Option<usize> {
-    with_device(|console| {
+    with_device(|port| {
         space::each_run(start, len, |address, len| {
             // SAFETY: `each_run` yields mapped RAM by physical address, which is an address of the
-            // identity map. Only the device reads it, and `send_bytes` waits until it has.
+            // identity map. Only the device reads it, and `send` waits until it has.
             let bytes = unsafe { core::slice::from_raw_parts(address as *const u8, len) };
-            console.send_bytes(bytes).is_ok()
+            port.send(bytes)
         })
     })
 }
 
 /// Takes received bytes.
 pub fn read(buffer: &mut [u8]) -> usize {
-    let take = |console: &mut Console| {
-        let mut n = 0;
-        // A byte is asked for only where it has a place: asking takes it.
-        for slot in &mut *buffer {
-            let Ok(Some(byte)) = console.recv(true) else {
-                break;
-            };
-            *slot = byte;
-            n += 1;
-        }
-        n
-    };
-    with_device(take).unwrap_or(0)
+    with_device(|port| port.receive(buffer)).unwrap_or(0)
 }
 
 /// Acknowledges an interrupt of the device, before it is read, so that later input raises another.
 pub fn acknowledge() {
     // A failure would mean a broken queue, which the next read reports by having nothing.
-    let _ = with_device(|console| console.ack_interrupt());
+    let _ = with_device(Port::acknowledge);
 }
 
 /// Opens or closes the device's interrupt.
