@@ -2,7 +2,7 @@
 //! interrupt is acknowledged as it is delivered, so its end costs no port access, which on a
 //! virtual machine would be an exit.
 
-use crate::monitor::outb;
+use crate::monitor::{out_bytes, outb};
 use core::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
 use unikernel::cpu::FIRST_IRQ_VECTOR;
 
@@ -34,20 +34,24 @@ pub fn enable(line: u8, on: bool) {
     }
 }
 
+/// ICW1 edge, cascade, ICW4; ICW2 vectors; ICW3 wiring; ICW4 8086 mode, automatic EOI; all masked.
+/// In one go: ICW1 opens every line, and until ICW2 an interrupt would have vector 0 and up.
 fn init() {
-    // ICW1 edge, cascade, ICW4; ICW2 vectors; ICW3 wiring; ICW4 8086 mode, automatic EOI.
-    let words = [
+    let words = |port: u16, vector: u8, wiring: u8| {
+        let second = port + 1;
+        [
+            (port, 0x11),
+            (second, vector),
+            (second, wiring),
+            (second, 0x03),
+            (second, 0xff),
+        ]
+    };
+    for (port, vector, wiring) in [
         (MASTER, FIRST_IRQ_VECTOR, 4),
         (SLAVE, FIRST_IRQ_VECTOR + 8, 2),
-    ];
-    for (port, vector, wiring) in words {
+    ] {
         // SAFETY: the controller touches no memory; everything stays masked.
-        unsafe {
-            outb(port, 0x11);
-            outb(port + 1, vector);
-            outb(port + 1, wiring);
-            outb(port + 1, 0x03);
-            outb(port + 1, 0xff);
-        }
+        unsafe { out_bytes(words(port, vector, wiring)) };
     }
 }

@@ -29,9 +29,12 @@ pub enum Call {
     Invalidate = 7,
     /// rdi = leaf, rsi = subleaf, rdx = where the four words go.
     Cpuid = 8,
+    /// rdi = words of port and byte (bits 0-15 and 16-23), rsi = how many (at least one). No
+    /// interrupt comes in between.
+    OutBytes = 9,
 }
 
 /// Number of monitor calls.
-pub const CALLS: usize = 9;
+pub const CALLS: usize = 10;
 
-const _: () = assert!(Call::Cpuid as usize + 1 == CALLS);
+const _: () = assert!(Call::OutBytes as usize + 1 == CALLS);

@@ -90,6 +90,20 @@ pub unsafe fn outb(port: u16, value: u8) {
     });
 }
 
+/// Writes bytes to I/O ports, in order, with no interrupt in between.
+///
+/// # Safety
+/// As for [`outb`], for each of them.
+pub unsafe fn out_bytes<const N: usize>(writes: [(u16, u8); N]) {
+    const { assert!(N > 0) };
+    let words = writes.map(|(port, byte)| u32::from(port) | u32::from(byte) << 16);
+    let args = [words.as_ptr() as usize, N, 0, 0];
+    // SAFETY: the caller's promise; the monitor reads the `N` words and no more.
+    caused(device(writes[0].0), || unsafe {
+        monitor(Call::OutBytes, args)
+    });
+}
+
 /// Writes a 16-bit word to an I/O port.
 ///
 /// # Safety
