@@ -9,7 +9,7 @@ use crate::cmdline::CommandLine;
 use crate::profile::units::grouped;
 use crate::runner::accel::{self, Accel, Choice};
 use crate::runner::control::{Event, Line};
-use crate::runner::qemu::{self, Boot, Config, Machine};
+use crate::runner::qemu::{Boot, Config, Machine};
 use crate::runner::session::{self, Output, Plumbing};
 use crate::runner::stdio::Input;
 use crate::runner::{self, install};
@@ -189,12 +189,7 @@ fn boot_once(elf: &Path, main: u64, qemu: &Path, accel: Accel, count: bool) -> R
 }
 
 fn command_line(elf: &Path, main: u64) -> CommandLine {
-    let mut line = CommandLine::default();
-    line.set("argv0", elf);
-    line.set("stdin", Input::Null.name());
-    line.set("tty", "");
-    line.set("err", format!("{:#x}", qemu::port::ERR));
-    line.set("ctl", format!("{:#x}", qemu::port::CTL));
+    let mut line = runner::unattended(elf);
     line.set("mark", format!("{main:#x}"));
     line
 }

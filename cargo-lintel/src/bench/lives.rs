@@ -2,9 +2,10 @@
 
 use super::rows::{Instructions, Pass};
 use crate::cmdline::CommandLine;
+use crate::runner;
 use crate::runner::accel::Accel;
 use crate::runner::control::Line;
-use crate::runner::qemu::{self, Boot, Config, Machine};
+use crate::runner::qemu::{Boot, Config, Machine};
 use crate::runner::session::{self, Buffer, End, Output, Plumbing};
 use crate::runner::stdio::Input;
 use crate::runner::{Request, native};
@@ -218,12 +219,7 @@ fn ticks(output: &str, row: &str) -> Option<(u64, u64)> {
 }
 
 fn command_line(elf: &Path, args: &[OsString]) -> CommandLine {
-    let mut line = CommandLine::default();
-    line.set("argv0", elf);
-    line.set("stdin", Input::Null.name());
-    line.set("tty", "");
-    line.set("err", format!("{:#x}", qemu::port::ERR));
-    line.set("ctl", format!("{:#x}", qemu::port::CTL));
+    let mut line = runner::unattended(elf);
     line.args = args.to_vec();
     line
 }

@@ -268,6 +268,17 @@ fn temporary_iso(
 }
 
 /// What the kernel is told when its console, standard error and control channel are ours.
+/// The kernel command line of a run that nobody watches: no input, no terminal, both channels.
+pub fn unattended(elf: &Path) -> CommandLine {
+    let mut line = CommandLine::default();
+    line.set("argv0", elf);
+    line.set("stdin", Input::Null.name());
+    line.set("tty", "");
+    line.set("err", format!("{:#x}", qemu::port::ERR));
+    line.set("ctl", format!("{:#x}", qemu::port::CTL));
+    line
+}
+
 fn command_line(request: &Request, input: Input) -> CommandLine {
     let mut line = CommandLine::default();
     line.set("argv0", &request.elf);

@@ -286,7 +286,8 @@ global_asm!(
     // CPL 3 already, so this code is ordinary text. The two are told apart by CS without touching
     // the status flags, which survive a system call: by a table of jumps. In ring 0 the flags are
     // those SYSCALL saved in r11 (TCG leaves no others), and interrupts are masked (SFMASK), so a
-    // word of memory holds them; on a pagetable KVM the flags themselves are intact.
+    // word of memory holds them; on a pagetable KVM, where some are masked too, the shim takes them
+    // from there.
     ".pushsection .text.lintel_lstar,\"ax\",@progbits",
     ".balign 64",
     ".globl lintel_lstar, lintel_gate",

@@ -6,6 +6,7 @@
 
 use super::Memory;
 use alloc::boxed::Box;
+use unikernel::mm::PAGE;
 use unikernel::time::tsc;
 use virtio_drivers::queue::VirtQueue;
 use virtio_drivers::transport::Transport;
@@ -19,7 +20,6 @@ const CONTROL_OUT: u16 = 3;
 const PORT_IN: u16 = 4;
 const PORT_OUT: u16 = 5;
 const ENTRIES: usize = 4;
-const PAGE: usize = 4096;
 
 /// Control events (virtio 1.2, 5.3.6.2).
 mod event {

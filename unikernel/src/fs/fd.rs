@@ -170,19 +170,12 @@ pub fn with_table<R>(change: impl FnOnce(&mut FdTable) -> R) -> R {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fs::tree::{EntryId, Inode, Kind};
+    use crate::fs::testing::inode;
+    use crate::fs::tree::{EntryId, Kind};
 
     fn file() -> File {
-        static INODE: Inode = Inode {
-            kind: Kind::File(b""),
-            mode: 0,
-            uid: 0,
-            gid: 0,
-            mtime: 0,
-            nlink: 1,
-            ino: 1,
-        };
-        Arc::new(Description::new(EntryId::ROOT, &INODE, 0))
+        let inode = Box::leak(Box::new(inode(Kind::File(b""))));
+        Arc::new(Description::new(EntryId::ROOT, inode, 0))
     }
 
     #[test]

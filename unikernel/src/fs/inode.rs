@@ -104,18 +104,7 @@ pub const LINK_MODE: u32 = S_IFLNK | 0o777;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn inode(kind: Kind) -> Inode {
-        Inode {
-            kind,
-            mode: 0,
-            uid: 0,
-            gid: 0,
-            mtime: 0,
-            nlink: 1,
-            ino: 1,
-        }
-    }
+    use crate::fs::testing::inode;
 
     #[test]
     fn only_content_has_a_size() {

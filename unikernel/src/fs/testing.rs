@@ -84,3 +84,16 @@ impl Packer {
         self.end().0.leak()
     }
 }
+
+/// An inode of this kind, everything else about it unremarkable.
+pub(crate) fn inode(kind: crate::fs::tree::Kind) -> crate::fs::tree::Inode {
+    crate::fs::tree::Inode {
+        kind,
+        mode: 0,
+        uid: 0,
+        gid: 0,
+        mtime: 0,
+        nlink: 1,
+        ino: 1,
+    }
+}

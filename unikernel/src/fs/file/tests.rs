@@ -2,19 +2,11 @@
 
 use super::*;
 use crate::fs::device::Device;
+use crate::fs::testing::inode;
 use core::iter::once;
 
 fn open(kind: Kind, flags: u32) -> Description {
-    let inode = Inode {
-        kind,
-        mode: 0,
-        uid: 0,
-        gid: 0,
-        mtime: 0,
-        nlink: 1,
-        ino: 1,
-    };
-    Description::new(EntryId::ROOT, Box::leak(Box::new(inode)), flags)
+    Description::new(EntryId::ROOT, Box::leak(Box::new(inode(kind))), flags)
 }
 
 fn slice(bytes: &mut [u8]) -> UserSlice {
