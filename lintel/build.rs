@@ -17,10 +17,6 @@ const ENTRIES: [&str; 2] = ["lintel_entry_pvh", "lintel_entry_mb2"];
 /// boot tables are static data with absolute addresses.
 const FLAGS: &str = "-Crelocation-model=static\x1f-Cno-redzone=yes\x1f-Cforce-unwind-tables=no";
 
-/// A `--cfg` for the kernel alone, for the test that compares the profiler and the events compiled
-/// out with none at all.
-const CFG: &str = "LINTEL_KERNEL_CFG";
-
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("..");
@@ -34,7 +30,6 @@ fn main() {
     ] {
         println!("cargo:rerun-if-changed={}", root.join(source).display());
     }
-    println!("cargo:rerun-if-env-changed={CFG}");
     if !is_bootable() {
         // An ordinary build of an ordinary program: it has its first life only.
         return;
@@ -130,8 +125,7 @@ fn compile(root: &Path, target: &Path) -> PathBuf {
     ] {
         command.env_remove(name);
     }
-    let cfg = env::var(CFG).map_or(String::new(), |name| format!("\x1f--cfg={name}"));
-    command.env("CARGO_ENCODED_RUSTFLAGS", format!("{FLAGS}{cfg}"));
+    command.env("CARGO_ENCODED_RUSTFLAGS", FLAGS);
     run("compiling the kernel", &mut command);
     target.join("x86_64-unknown-linux-gnu/kernel/liblintel_kernel.a")
 }

@@ -9,7 +9,8 @@
 
 use crate::cpu::{CPU, FIRST_IRQ_VECTOR};
 use crate::platform::{Interrupt, platform};
-use crate::profile::{Cause, caused};
+use crate::profile;
+use crate::{console, events, time};
 use core::arch::global_asm;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::Ordering::Relaxed;
@@ -122,11 +123,13 @@ global_asm!(
 );
 
 extern "C" fn on_interrupt(frame: &mut Frame) {
+    profile::interrupted(frame.rip as usize);
     handle(frame.vector as u8);
 }
 
 /// Takes and handles all pending vectors with the flag closed (the return sequence's way).
-extern "C" fn drain_closed(_frame: &mut Frame) {
+extern "C" fn drain_closed(frame: &mut Frame) {
+    profile::interrupted(frame.rip as usize);
     take_pending();
 }
 
@@ -144,18 +147,24 @@ fn take_pending() {
 pub fn deliver_pending() {
     while CPU.pending.load(Relaxed) != 0 {
         CPU.soft_if.store(0, Relaxed);
+        profile::interrupted(0);
         take_pending();
         CPU.soft_if.store(1, Relaxed);
     }
 }
 
 fn handle(vector: u8) {
-    crate::events::irq(vector, || {
+    let _ = events::irq(vector, || {
         let source = platform().interrupt(vector);
         match source {
-            Interrupt::Timer => caused(Cause::IrqTimer, crate::time::on_timer),
-            Interrupt::Console => caused(Cause::IrqConsole, crate::console::on_input),
-            Interrupt::Spurious => caused(Cause::IrqSpurious, || {}),
+            Interrupt::Timer => profile::caused(profile::Cause::IrqTimer, || {
+                time::on_timer();
+            }),
+            Interrupt::Console => profile::caused(profile::Cause::IrqConsole, || {
+                console::on_input();
+            }),
+            Interrupt::Spurious => profile::caused(profile::Cause::IrqSpurious, || {}),
+            Interrupt::Doorbell => profile::asked(),
         }
         source
     });

@@ -11,8 +11,8 @@ mod error;
 pub use debug::Debug;
 pub use error::Error;
 
-use crate::events;
 use crate::platform::ClockChoice;
+use crate::{events, profile};
 use heapless::Vec;
 
 /// The longest command line that QEMU and GRUB are expected to pass.
@@ -51,6 +51,8 @@ pub struct Options<'a> {
     pub mark: usize,
     pub profile_port: u16,
     pub events_port: u16,
+    /// `PORT:LINE`: the 16550 that asks for a profile while the program runs, and its PIC line.
+    pub doorbell: Option<(u16, u8)>,
     /// `virtio@ADDRESS:LINE`: the MMIO transport of a virtio console and its PIC line.
     pub console: Option<(usize, u8)>,
     pub args: Vec<&'a [u8], MAX_WORDS>,
@@ -73,6 +75,7 @@ impl Default for Options<'_> {
             mark: 0,
             profile_port: 0,
             events_port: 0,
+            doorbell: None,
             console: None,
             args: Vec::new(),
             env: Vec::new(),
@@ -224,8 +227,11 @@ impl<'a> Options<'a> {
             b"lower" => self.lower = switch(value).ok_or(bad)?,
             b"clock" => self.clock = clock(value).ok_or(bad)?,
             // Without the profiler there is nothing to write: say so instead of writing nothing.
-            b"profile" if crate::profile::ENABLED => self.profile_port = port(value).ok_or(bad)?,
-            b"profile" => return Err(Error::NoProfiler),
+            b"profile" if profile::ENABLED => self.profile_port = port(value).ok_or(bad)?,
+            b"doorbell" if profile::ENABLED => {
+                self.doorbell = Some(doorbell(value).ok_or(bad)?);
+            }
+            b"profile" | b"doorbell" => return Err(Error::NoProfiler),
             b"mark" => self.mark = number(value).ok_or(bad)?,
             _ => return Err(Error::Unknown(word)),
         }
@@ -254,10 +260,19 @@ fn clock(value: &[u8]) -> Option<ClockChoice> {
 }
 
 fn virtio(value: &[u8]) -> Option<(usize, u8)> {
-    let place = value.strip_prefix(b"virtio@")?;
-    let colon = place.iter().position(|&c| c == b':')?;
-    let line = number(&place[colon + 1..]).filter(|&line| line < 16)?;
-    Some((number(&place[..colon])?, line as u8))
+    place(value.strip_prefix(b"virtio@")?)
+}
+
+fn doorbell(value: &[u8]) -> Option<(u16, u8)> {
+    let (port, line) = place(value)?;
+    Some((port.try_into().ok()?, line))
+}
+
+/// `ADDRESS:LINE`, the line one of the PIC's sixteen.
+fn place(value: &[u8]) -> Option<(usize, u8)> {
+    let colon = value.iter().position(|&c| c == b':')?;
+    let line = number(&value[colon + 1..]).filter(|&line| line < 16)?;
+    Some((number(&value[..colon])?, line as u8))
 }
 
 fn switch(value: &[u8]) -> Option<bool> {

@@ -1,6 +1,7 @@
 //! One QEMU from start to end: its streams are carried, its control channel is read, it never
 //! outlives us.
 
+use crate::runner::bell::Bell;
 use crate::runner::control::{self, Event, Line};
 use crate::runner::qemu::{self, Config};
 use crate::runner::recorder::Recorder;
@@ -8,7 +9,7 @@ use crate::runner::stdio::{self, Input, Pumped};
 use crate::strace::Tracer;
 use crate::sys::{self, RawTerminal};
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
@@ -111,16 +112,18 @@ pub fn run(
     let (control, control_far) = UnixStream::pair().context("cannot make a socket")?;
     let (profile, profile_far) = UnixStream::pair().context("cannot make a socket")?;
     let (events, events_far) = UnixStream::pair().context("cannot make a socket")?;
+    let (bell, bell_far) = UnixStream::pair().context("cannot make a socket")?;
     let Plumbing { input, output, .. } = plumbing;
     config.streams = (errors_far.as_raw_fd(), control_far.as_raw_fd());
-    config.profile = plumbing.profile.as_ref().map(|_| profile_far.as_raw_fd());
+    let profiled = plumbing.profile.is_some();
+    config.profile = profiled.then_some((profile_far.as_raw_fd(), bell_far.as_raw_fd()));
     config.events = plumbing.events.as_ref().map(|_| events_far.as_raw_fd());
     let mut child = spawn(qemu, &config)?;
-    drop((errors_far, control_far, profile_far, events_far));
+    drop((errors_far, control_far, profile_far, events_far, bell_far));
     let recording = plumbing.profile.map(|recorder| recorder.start(profile));
     let tracing = plumbing.events.map(|tracer| tracer.start(events));
     let (sender, receiver) = channel();
-    let signals = watch_signals(sender.clone())?;
+    let signals = watch_signals(sender.clone(), profiled)?;
     let complaints = collect(child.stderr.take());
     carry_output(&mut child, &output, sender.clone())?;
     let errors = Arc::new(Errors::new(errors, &output).context("cannot set up a socket")?);
@@ -130,7 +133,7 @@ pub fn run(
     let held = stdin.as_ref().map(|pipe| pipe.as_fd().try_clone_to_owned());
     let raw = carry_input(stdin, input, sender.clone());
     read_control(control, errors, sender);
-    let mut session = Supervisor::new(child, plumbing.timeout);
+    let mut session = Supervisor::new(child, plumbing.timeout, Bell::new(bell)?);
     session.supervise(&receiver, see);
     signals.close();
     drop((raw, held));
@@ -151,7 +154,8 @@ fn spawn(qemu: &Path, config: &Config) -> Result<Child> {
     // Its own process group: Ctrl-C is ours to handle.
     command.process_group(0);
     let streams = [config.streams.0, config.streams.1];
-    let more = config.profile.into_iter().chain(config.events);
+    let profile = config.profile.map(|(out, bell)| [out, bell]);
+    let more = profile.into_iter().flatten().chain(config.events);
     let keep: Vec<_> = streams.into_iter().chain(more).collect();
     sys::tie_to_parent(&mut command, &keep);
     command
@@ -159,8 +163,11 @@ fn spawn(qemu: &Path, config: &Config) -> Result<Child> {
         .with_context(|| format!("cannot start {}", qemu.display()))
 }
 
-fn watch_signals(sender: Sender<Message>) -> Result<Handle> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot handle signals")?;
+/// Where nothing is profiled, SIGUSR1 stays what it is.
+fn watch_signals(sender: Sender<Message>, profiled: bool) -> Result<Handle> {
+    let watched = [SIGINT, SIGTERM, SIGHUP].into_iter();
+    let mut signals = Signals::new(watched.chain(profiled.then_some(SIGUSR1)))
+        .context("cannot handle signals")?;
     let handle = signals.handle();
     std::thread::spawn(move || {
         for signal in signals.forever() {
@@ -289,6 +296,7 @@ fn read_control(control: UnixStream, errors: Arc<Errors>, sender: Sender<Message
 /// Waits for the session to end, or ends it.
 struct Supervisor {
     child: Child,
+    bell: Bell,
     deadline: Option<Instant>,
     /// The exit code the kernel has reported.
     code: Option<u8>,
@@ -300,10 +308,11 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn new(child: Child, timeout: Option<Duration>) -> Self {
+    fn new(child: Child, timeout: Option<Duration>, bell: Bell) -> Self {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         Self {
             child,
+            bell,
             deadline,
             code: None,
             forced: None,
@@ -356,6 +365,7 @@ impl Supervisor {
                 self.open_streams -= 1;
                 self.force(End::BrokenPipe);
             }
+            Message::Signal(SIGUSR1) => self.bell.ring(),
             Message::Signal(signal) => self.force(End::Signal(signal)),
         }
     }

@@ -129,6 +129,7 @@ fn irq(event: &Record) -> String {
     let source = match event.result {
         Some(0) => "timer",
         Some(1) => "console",
+        Some(3) => "doorbell",
         _ => "spurious",
     };
     format!("--- irq {} ({source}) ---", event.nr)

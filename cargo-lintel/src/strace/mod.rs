@@ -8,6 +8,7 @@ mod line;
 mod record;
 mod tables;
 
+use crate::failure;
 use crate::runner::recorder;
 use crate::runner::session::End;
 use anyhow::{Result, anyhow};
@@ -17,7 +18,28 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::thread::JoinHandle;
 
 /// The names of `--debug` that are events; the others are reports.
-pub const SOURCES: [&str; 4] = ["strace", "irqs", "faults", "lowering"];
+pub const SOURCES: [&str; 5] = ["strace", "irqs", "faults", "fault", "lowering"];
+
+/// The names of `--debug` that are reports.
+const REPORTS: [&str; 6] = ["boot", "clock", "lower", "syscalls", "console", "irq"];
+
+/// Refuses a name that `--debug` does not know.
+pub fn check(debug: &[String]) -> Result<()> {
+    let known = |name: &&String| REPORTS.iter().chain(&SOURCES).any(|known| known == name);
+    let Some(name) = debug.iter().find(|name| !known(name)) else {
+        return Ok(());
+    };
+    if name == "sched" {
+        return Err(failure::user(
+            "--debug sched: there are no threads yet that could be switched",
+        ));
+    }
+    Err(failure::user(format!(
+        "--debug {name}: there is no such name; reports are {}; events are {}",
+        REPORTS.join(", "),
+        SOURCES.join(", ")
+    )))
+}
 
 /// The version of the lines that is understood here.
 const VERSION: u64 = 1;
@@ -33,7 +55,7 @@ pub struct Tracer {
 }
 
 /// A tracer at work.
-pub struct Tracing(JoinHandle<io::Result<Ending>>);
+pub struct Tracing(JoinHandle<(Option<File>, io::Result<Ending>)>);
 
 /// How the stream of events ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,20 +78,26 @@ impl Tracer {
     pub fn start(self, from: impl Read + Send + 'static) -> Tracing {
         let mut file = self.file;
         Tracing(std::thread::spawn(move || {
-            trace(from, &mut file, &mut io::stderr())
+            let ending = trace(from, &mut file, &mut io::stderr());
+            (file, ending)
         }))
     }
 }
 
 impl Tracing {
-    /// Waits for the end of the stream and says if it is not that of the events.
+    /// Waits for the end of the stream and says, in the file too, if it is not that of the events.
     pub fn finish(self, end: &End) -> Result<()> {
-        let ending = self.0.join().map_err(|_| anyhow!("the tracer failed"))?;
-        let ending = ending.map_err(|error| anyhow!("cannot write the events: {error}"))?;
+        let joined = self.0.join().map_err(|_| anyhow!("the tracer failed"))?;
+        let fail = |error| anyhow!("cannot write the events: {error}");
+        let (file, ending) = (joined.0, joined.1.map_err(fail)?);
         // A kernel that sends none at all has said why.
         if ending == Ending::Cut || ending == Ending::Empty && !matches!(end, End::Exit(_)) {
-            let how = recorder::how(end);
-            eprintln!("lintel: the events are incomplete: {how}; the last ones were not sent");
+            let why = format!("{}; the last ones were not sent", recorder::how(end));
+            eprintln!("lintel: the events are incomplete: {why}");
+            if let Some(mut file) = file {
+                let line = serde_json::json!({ "incomplete": why });
+                writeln!(file, "{line}").map_err(fail)?;
+            }
         }
         Ok(())
     }
@@ -151,6 +179,19 @@ mod tests {
         assert!(traced(&(other + "\n")).0.contains("of version 2"));
         let lossy = traced("{\"end\":true,\"events\":9,\"lost\":4}\n").0;
         assert!(lossy.starts_with("lintel: 4 events are missing"));
+    }
+
+    #[test]
+    fn unknown_names_are_refused() {
+        let refused = |name: &str| {
+            check(&["boot".into(), name.into()])
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(refused("nope").starts_with("--debug nope: there is no such name; reports are"));
+        assert!(refused("sched").contains("no threads yet"));
+        let all = REPORTS.iter().chain(&SOURCES).map(ToString::to_string);
+        assert!(check(&all.collect::<Vec<_>>()).is_ok());
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub fn around(_number: u32, _args: [usize; 6], run: impl FnOnce() -> isize) -> i
 
 /// Just runs it.
 #[inline(always)]
-pub fn irq(_vector: u8, run: impl FnOnce() -> Interrupt) {
-    run();
+pub fn irq(_vector: u8, run: impl FnOnce() -> Interrupt) -> Interrupt {
+    run()
 }
 
 /// Just runs it.

@@ -106,15 +106,15 @@ extern "C" fn lintel_fast_cold_events() {
 
 /// Handles an interrupt, and keeps an event of it when `irqs` is on.
 #[inline(always)]
-pub fn irq(vector: u8, run: impl FnOnce() -> Interrupt) {
+pub fn irq(vector: u8, run: impl FnOnce() -> Interrupt) -> Interrupt {
     if !wanted(Debug::IRQS) {
-        run();
-        return;
+        return run();
     }
     let start = tsc();
     let source = run();
     let number = u32::from(vector);
     RING.push(&Record::of(Kind::Irq, number, start, [0; 4], source as i64));
+    source
 }
 
 /// Handles an exception, and keeps an event of it when `faults` is on. The result says whether the

@@ -1,5 +1,7 @@
 //! `lintel.debug=`: what is to be told beside the program's own output.
 
+use crate::events;
+
 /// What is asked for, as bits. The first six names are *reports*: a summary each, at boot or at
 /// exit, on the control channel. The others are *events*: each single one, in the order in which
 /// they happened (module `events`, feature `events`). The names of the events are plural where a
@@ -40,10 +42,17 @@ impl Debug {
     /// Reads a list of names with commas between them.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let parts = value.split(|&c| c == b',').filter(|part| !part.is_empty());
-        let bit = |part: &[u8]| Self::NAMES.iter().position(|name| name.as_bytes() == part);
+        let bit = |part: &[u8]| match part {
+            // No report has this name, so the singular can mean nothing else.
+            b"fault" => Some(Self::FAULTS.0),
+            _ => {
+                let at = |name: &&str| name.as_bytes() == part;
+                Some(1 << Self::NAMES.iter().position(at)?)
+            }
+        };
         parts
             .map(bit)
-            .try_fold(0, |set, n| Some(set | 1 << n?))
+            .try_fold(0, |set, bit| Some(set | bit?))
             .map(Self)
     }
 
@@ -54,7 +63,7 @@ impl Debug {
 
     /// Itself, unless it has events and this kernel was built without.
     pub fn built(self) -> Option<Self> {
-        (crate::events::ENABLED || self.events() == Self::ALL_OFF).then_some(self)
+        (events::ENABLED || self.events() == Self::ALL_OFF).then_some(self)
     }
 
     /// The events alone.
@@ -79,6 +88,7 @@ mod tests {
         assert!(!parsed.has(Debug::IRQ) && !parsed.has(Debug::LOWERING));
         assert_eq!(parsed.events().bits(), 64 + 128);
         assert_eq!(Debug::parse(b"faults,lowering").unwrap().bits(), 256 + 512);
+        assert_eq!(Debug::parse(b"fault"), Some(Debug::FAULTS));
         assert_eq!(Debug::parse(b""), Some(Debug::ALL_OFF));
         assert_eq!(Debug::parse(b"sched"), None);
     }

@@ -27,7 +27,7 @@ impl fmt::Display for Error<'_> {
             Error::Unknown(word) => write!(
                 f,
                 "unknown option `{}` on the kernel command line; known: lintel.argv0 stdin tty err \
-                 ctl debug tick clock lower cwd mark profile events console; put a program argument that looks like this \
+                 ctl debug tick clock lower cwd mark profile events doorbell console; put a program argument that looks like this \
                  in double quotes",
                 text(word)
             ),

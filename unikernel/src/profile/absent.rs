@@ -13,12 +13,6 @@ pub enum Door {
 /// What a cost would be accounted to; nobody asks.
 #[allow(missing_docs)]
 pub enum Cause {
-    PortSerial,
-    PortDebugcon,
-    PortPit,
-    PortPic,
-    PortRtc,
-    PortOther,
     Halt,
     Msr,
     Cpuid,
@@ -26,9 +20,6 @@ pub enum Cause {
     IrqTimer,
     IrqConsole,
     IrqSpurious,
-    PageFault,
-    ProtectionFault,
-    OtherFault,
     Trap,
 }
 
@@ -54,7 +45,7 @@ pub fn trapping() {}
 
 /// Nothing.
 #[inline(always)]
-pub fn idled(_ticks: u64) {}
+pub fn idled(_since: u64) {}
 
 /// Nothing.
 #[inline(always)]
@@ -63,3 +54,33 @@ pub fn set_port(_port: u16) {}
 /// Nothing.
 #[inline(always)]
 pub fn dump() {}
+
+/// Nothing.
+#[inline(always)]
+pub fn interrupted(_rip: usize) {}
+
+/// Nothing.
+#[inline(always)]
+pub fn asked() {}
+
+/// Nothing.
+#[inline(always)]
+pub fn safe_point() {}
+
+/// Just runs it.
+#[inline(always)]
+pub fn unmeasured<R>(run: impl FnOnce() -> R) -> R {
+    run()
+}
+
+/// Just runs it.
+#[inline(always)]
+pub fn port<R>(_port: u16, run: impl FnOnce() -> R) -> R {
+    run()
+}
+
+/// Just runs it.
+#[inline(always)]
+pub fn fault<R>(_vector: u64, run: impl FnOnce() -> R) -> R {
+    run()
+}

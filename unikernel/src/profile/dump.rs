@@ -1,12 +1,13 @@
 //! The profile as JSONL: integers only, a line at a time, whatever state the program is in.
 
-use super::{CALLS, CAUSE_NAMES, COSTS, Cost, ENABLED, Entry};
+use super::causes::{CAUSE_NAMES, COSTS, Cost};
+use super::{CALLS, ENABLED, Entry};
 use crate::errno::Errno;
 use crate::platform::{Port, platform};
 use crate::shim::table;
 use crate::time::{self, tsc};
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
 
 /// The debugcon port that the profile goes to; 0: none.
 static PORT: AtomicU16 = AtomicU16::new(0);
@@ -41,8 +42,22 @@ impl Write for Line {
     }
 }
 
-/// Writes the profile, if there is one and somewhere to write it.
+/// Profiles written so far.
+static WRITTEN: AtomicU32 = AtomicU32::new(0);
+
+/// Writes the profile at the end of the program, if there is one and somewhere to write it.
 pub fn dump() {
+    write(None);
+}
+
+/// The same while the program goes on.
+pub fn snapshot() {
+    write(Some(WRITTEN.fetch_add(1, Relaxed) + 1));
+}
+
+/// `snapshot` is its number, from 1, when the program has not ended. What writing costs is not a
+/// part of any profile.
+fn write(snapshot: Option<u32>) {
     let port = PORT.load(Relaxed);
     if !ENABLED || port == 0 {
         return;
@@ -51,23 +66,32 @@ pub fn dump() {
         port: Port::Debugcon(port),
         text: heapless::String::new(),
     };
-    // The only error is a fragment longer than a line, and there is none.
-    let _ = write_all(&mut line);
-    line.flush();
+    super::unmeasured(|| {
+        // The only error is a fragment longer than a line, and there is none.
+        let _ = write_all(&mut line, snapshot);
+        line.flush();
+    });
 }
 
-fn write_all(out: &mut Line) -> fmt::Result {
+fn write_all(out: &mut Line, snapshot: Option<u32>) -> fmt::Result {
+    let run = time::monotonic_ns();
     let (clock, khz) = time::source();
-    writeln!(
+    let (overhead, empty) = overhead();
+    write!(
         out,
-        r#"{{"lintel_profile":1,"version":"{}","tsc_khz":{khz},"clock":"{clock}","platform":"{}","overhead_cycles":{}}}"#,
+        r#"{{"lintel_profile":1,"version":"{}","tsc_khz":{khz},"clock":"{clock}","platform":"{}","overhead_cycles":{},"empty_cycles":{}"#,
         env!("CARGO_PKG_VERSION"),
         platform().name(),
-        overhead()
+        overhead,
+        empty
     )?;
+    if let Some(number) = snapshot {
+        write!(out, r#","snapshot":{number}"#)?;
+    }
+    out.write_str("}\n")?;
     let mut calls = 0;
     for (number, entry) in CALLS.iter().enumerate() {
-        let count = entry.calls.load(Relaxed);
+        let count = entry.histogram.count();
         if count != 0 {
             calls += count;
             write_call(out, number, entry)?;
@@ -77,24 +101,29 @@ fn write_all(out: &mut Line) -> fmt::Result {
     for (name, cost) in CAUSE_NAMES.iter().zip(&COSTS) {
         write_cost(out, name, cost)?;
     }
-    let run = time::monotonic_ns();
     writeln!(out, r#"{{"end":true,"calls":{calls},"run_ns":{run}}}"#)
 }
 
-/// The cost of the two TSC reads themselves, in ticks: the mean of many, because the counter may
-/// move in steps longer than that.
-fn overhead() -> u64 {
+/// The cost of the two TSC reads of a call and how much of it is within the measured time, in
+/// ticks. Each is the mean of many, because the counter may move in steps longer than that, and the
+/// best of a few, because the host may come in between.
+fn overhead() -> (u64, u64) {
     const PAIRS: u64 = 1024;
-    let start = tsc();
-    for _ in 0..PAIRS {
-        core::hint::black_box(tsc());
-        core::hint::black_box(tsc());
-    }
-    (tsc() - start) / PAIRS
+    const ROUNDS: usize = 8;
+    let round = |_| {
+        let (start, mut within) = (tsc(), 0);
+        for _ in 0..PAIRS {
+            let before = tsc();
+            within += tsc().wrapping_sub(before);
+        }
+        ((tsc() - start) / PAIRS, within / PAIRS)
+    };
+    (0..ROUNDS).map(round).min().unwrap_or_default()
 }
 
 fn write_call(out: &mut Line, number: usize, entry: &Entry) -> fmt::Result {
-    let (calls, total) = (entry.calls.load(Relaxed), entry.total.load(Relaxed));
+    let (calls, total) = (entry.histogram.count(), entry.total.load(Relaxed));
+    let (min, max) = entry.extremes();
     let name = table::name_of(number).unwrap_or("");
     let ns = time::ticks_to_ns;
     write!(
@@ -102,8 +131,8 @@ fn write_call(out: &mut Line, number: usize, entry: &Entry) -> fmt::Result {
         r#"{{"nr":{number},"name":"{name}","calls":{calls},"total_ns":{},"avg_ns":{},"min_ns":{},"max_ns":{},"#,
         ns(total),
         ns(total / calls),
-        ns(!entry.min_inverted.load(Relaxed)),
-        ns(entry.max.load(Relaxed))
+        ns(min),
+        ns(max)
     )?;
     let p = |percent| ns(entry.histogram.percentile(percent));
     write!(
@@ -116,7 +145,7 @@ fn write_call(out: &mut Line, number: usize, entry: &Entry) -> fmt::Result {
         entry.bytes.load(Relaxed)
     )?;
     write_errors(out, entry)?;
-    let [direct, lowered, trapped] = entry.doors.each_ref().map(|door| door.load(Relaxed));
+    let [direct, lowered, trapped] = entry.doors();
     write!(
         out,
         r#"}},"doors":{{"direct":{direct},"lowered":{lowered},"trapped":{trapped}}},"hist":["#

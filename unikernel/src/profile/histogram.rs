@@ -3,14 +3,14 @@
 //! A bucket is at most a quarter of its power of two wide, so its (harmonic) middle is within
 //! 11.2 % of every value in it.
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Buckets: four per power of two, up to 2^42 cycles (about half an hour); longer ones share the
 /// last.
 pub const BUCKETS: usize = 164;
 
 /// Counts by bucket.
-pub struct Histogram([AtomicU32; BUCKETS]);
+pub struct Histogram([AtomicU64; BUCKETS]);
 
 /// The bucket of a value: itself below 4, else `4 * (e - 1)` plus the two bits below the highest,
 /// bit `e`.
@@ -23,6 +23,17 @@ pub const fn bucket(value: u64) -> usize {
     let index = 4 * (e - 1) + (value >> (e - 2) & 3) as usize;
     if index < BUCKETS { index } else { BUCKETS - 1 }
 }
+
+/// The buckets of the first values.
+static SMALL: [u8; 1024] = {
+    let mut table = [0; 1024];
+    let mut value = 0;
+    while value < table.len() {
+        table[value] = bucket(value as u64) as u8;
+        value += 1;
+    }
+    table
+};
 
 /// The value in the middle of a bucket.
 pub const fn middle(bucket: usize) -> u64 {
@@ -39,29 +50,41 @@ pub const fn middle(bucket: usize) -> u64 {
 impl Histogram {
     /// All zero.
     pub const fn new() -> Self {
-        Self([const { AtomicU32::new(0) }; BUCKETS])
+        Self([const { AtomicU64::new(0) }; BUCKETS])
     }
 
-    /// Counts one value.
+    /// Counts one value. Small ones find their bucket in a table: looking for the highest bit takes
+    /// longer than that.
     #[inline(always)]
     pub fn add(&self, value: u64) {
-        let count = &self.0[bucket(value)];
+        let bucket = match SMALL.get(value as usize) {
+            Some(&bucket) => usize::from(bucket),
+            None => bucket(value),
+        };
+        // The bound is known, but not to the compiler.
+        let Some(count) = self.0.get(bucket) else {
+            return;
+        };
         count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
     /// The buckets that are not empty, with their counts, in ascending order.
-    pub fn filled(&self) -> impl Iterator<Item = (usize, u32)> {
+    pub fn filled(&self) -> impl Iterator<Item = (usize, u64)> {
         let counts = self.0.iter().map(|count| count.load(Relaxed));
         counts.enumerate().filter(|pair| pair.1 != 0)
     }
 
+    /// How many values there are.
+    pub fn count(&self) -> u64 {
+        self.filled().map(|pair| pair.1).sum()
+    }
+
     /// The value at a percentile (0 to 100): the middle of the bucket that holds it.
     pub fn percentile(&self, percent: u64) -> u64 {
-        let total: u64 = self.filled().map(|pair| u64::from(pair.1)).sum();
-        let rank = (total * percent).div_ceil(100).max(1);
+        let rank = (self.count() * percent).div_ceil(100).max(1);
         let mut seen = 0;
         for (bucket, count) in self.filled() {
-            seen += u64::from(count);
+            seen += count;
             if seen >= rank {
                 return middle(bucket);
             }

@@ -6,12 +6,17 @@
 //! formatting, no vector register (fast handlers are wrapped, too). The dump at exit is JSONL, one
 //! line a call; `docs/` describes it.
 
+mod ask;
+mod causes;
 mod dump;
 mod histogram;
 
+pub use ask::{asked, interrupted, safe_point};
+pub use causes::{Cause, caused, fault, port, unmeasured};
 pub use dump::{dump, set_port};
 
-use crate::shim::table::LIMIT;
+use crate::shim::Class;
+use crate::shim::table::{CLASSES, LIMIT};
 use crate::time::tsc;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use histogram::Histogram;
@@ -26,28 +31,27 @@ const ENTRIES: usize = if ENABLED { LIMIT + 1 } else { 0 };
 /// Distinct error numbers kept per call; further ones are counted together.
 const ERRORS: usize = 6;
 
-/// The way a call came in.
+/// The way a call came in, where the caller knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u64)]
 pub enum Door {
     /// A Rust function call.
-    Direct = 0,
-    /// A rewritten site.
-    Lowered = 1,
-    /// A `syscall` instruction.
-    Trapped = 2,
+    Direct,
 }
 
-/// What is known of one system call; cycles are time-stamp ticks.
+/// What is known of one system call; cycles are time-stamp ticks. A call changes `total` and the
+/// histogram and nothing else, unless it is special: so how many calls there were is the sum of
+/// the histogram, and how many were lowered is what remains of it.
+#[repr(C, align(64))]
 struct Entry {
-    calls: AtomicU64,
     total: AtomicU64,
     /// Inverted, so that zero-initialised memory means "none yet".
     min_inverted: AtomicU64,
-    max: AtomicU64,
+    /// The longest minus the shortest.
+    span: AtomicU64,
+    direct: AtomicU64,
+    trapped: AtomicU64,
     blocked: AtomicU64,
     bytes: AtomicU64,
-    doors: [AtomicU64; 3],
     errors: [(AtomicU16, AtomicU32); ERRORS],
     other_errors: AtomicU32,
     histogram: Histogram,
@@ -56,40 +60,70 @@ struct Entry {
 impl Entry {
     const fn new() -> Self {
         Self {
-            calls: AtomicU64::new(0),
             total: AtomicU64::new(0),
             min_inverted: AtomicU64::new(0),
-            max: AtomicU64::new(0),
+            span: AtomicU64::new(0),
+            direct: AtomicU64::new(0),
+            trapped: AtomicU64::new(0),
             blocked: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            doors: [const { AtomicU64::new(0) }; 3],
             errors: [const { (AtomicU16::new(0), AtomicU32::new(0)) }; ERRORS],
             other_errors: AtomicU32::new(0),
             histogram: Histogram::new(),
         }
     }
 
-    #[inline]
-    fn record(&self, cycles: u64, blocked: u64, door: Door, result: isize, moves_bytes: bool) {
-        let busy = cycles.saturating_sub(blocked);
-        bump(&self.calls, 1);
-        bump(&self.total, busy);
-        bump(&self.blocked, blocked);
-        bump(&self.doors[door as usize], 1);
-        if !busy > self.min_inverted.load(Relaxed) {
-            self.min_inverted.store(!busy, Relaxed);
-        }
-        if busy > self.max.load(Relaxed) {
-            self.max.store(busy, Relaxed);
-        }
-        self.histogram.add(busy);
-        if result < 0 {
-            self.error(-result as u16);
-        } else if moves_bytes {
-            bump(&self.bytes, result as u64);
-        }
+    /// How many calls came in directly, lowered, and trapped.
+    fn doors(&self) -> [u64; 3] {
+        let [direct, trapped] = [&self.direct, &self.trapped].map(|count| count.load(Relaxed));
+        let lowered = self.histogram.count().saturating_sub(direct + trapped);
+        [direct, lowered, trapped]
     }
 
+    /// The shortest and the longest.
+    fn extremes(&self) -> (u64, u64) {
+        let min = !self.min_inverted.load(Relaxed);
+        (min, min.wrapping_add(self.span.load(Relaxed)))
+    }
+
+    /// Counts a call that was `busy` cycles on the CPU.
+    #[inline(always)]
+    fn record(&self, busy: u64) {
+        bump(&self.total, busy);
+        // One comparison: below the shortest it wraps around and is large. `busy` minus the
+        // shortest is `busy` plus its inverse plus one.
+        let above = busy.wrapping_add(self.min_inverted.load(Relaxed));
+        if above.wrapping_add(1) > self.span.load(Relaxed) {
+            self.extend(busy);
+        }
+        self.histogram.add(busy);
+    }
+
+    /// A shorter or a longer one than all before.
+    #[cold]
+    #[inline(never)]
+    fn extend(&self, busy: u64) {
+        let (min, max) = match self.min_inverted.load(Relaxed) {
+            0 => (busy, busy),
+            _ => self.extremes(),
+        };
+        self.min_inverted.store(!min.min(busy), Relaxed);
+        self.span.store(max.max(busy) - min.min(busy), Relaxed);
+    }
+
+    /// The same for a call that may have slept meanwhile. Out of line: there are many of them.
+    #[inline(never)]
+    fn record_full(&self, cycles: u64, slept: u64) {
+        let mut busy = cycles;
+        if slept != 0 {
+            bump(&self.blocked, slept);
+            busy = cycles.saturating_sub(slept);
+        }
+        self.record(busy);
+    }
+
+    #[cold]
+    #[inline(never)]
     fn error(&self, errno: u16) {
         for (slot, count) in &self.errors {
             let held = slot.load(Relaxed);
@@ -126,43 +160,52 @@ pub fn around(number: u32, door: Option<Door>, run: impl FnOnce() -> isize) -> i
     if !ENABLED {
         return run();
     }
-    let door = door.unwrap_or_else(|| match TRAPPED.load(Relaxed) {
-        0 => Door::Lowered,
-        _ => Door::Trapped,
-    });
-    TRAPPED.store(0, Relaxed);
-    let blocked = BLOCKED.load(Relaxed);
+    let Some(entry) = CALLS.get((number as usize).min(LIMIT)) else {
+        return run();
+    };
+    count_door(entry, door);
+    // Nothing of this remains for a constant number of a fast call, which cannot sleep.
+    let full = !is_fast(number);
+    let slept = if full { BLOCKED.load(Relaxed) } else { 0 };
     let start = tsc();
     let result = run();
     let cycles = tsc().wrapping_sub(start);
-    record(
-        number,
-        cycles,
-        BLOCKED.load(Relaxed) - blocked,
-        door,
-        result,
-    );
+    match full {
+        true => entry.record_full(cycles, BLOCKED.load(Relaxed) - slept),
+        false => entry.record(cycles),
+    }
+    if result < 0 {
+        entry.error(-result as u16);
+    } else if moves_bytes(number) {
+        bump(&entry.bytes, result as u64);
+    }
+    safe_point();
     result
 }
 
-/// Kept out of line: one copy, so that each wrapped handler grows by a call only.
-#[inline(never)]
-fn record(number: u32, cycles: u64, blocked: u64, door: Door, result: isize) {
-    if let Some(entry) = CALLS.get((number as usize).min(LIMIT)) {
-        entry.record(cycles, blocked, door, result, moves_bytes(number));
+/// Counts the door of a call; calls through the table (`None`) are lowered if they did not trap.
+#[inline(always)]
+fn count_door(entry: &Entry, door: Option<Door>) {
+    if door.is_some() {
+        bump(&entry.direct, 1);
+    } else if TRAPPED.load(Relaxed) != 0 {
+        TRAPPED.store(0, Relaxed);
+        bump(&entry.trapped, 1);
     }
+}
+
+/// Whether a call is one of those that are too short to be measured through another function.
+#[inline(always)]
+fn is_fast(number: u32) -> bool {
+    let class = CLASSES.get(number as usize);
+    class.is_some_and(|&class| class == Class::Fast as u8)
 }
 
 /// A call that does not return: counted, with no time.
 pub fn not_returning(number: u32) {
-    if ENABLED {
-        let trapped = TRAPPED.load(Relaxed) != 0;
-        let door = if trapped {
-            Door::Trapped
-        } else {
-            Door::Lowered
-        };
-        record(number, 0, 0, door, 0);
+    if let Some(entry) = CALLS.get((number as usize).min(LIMIT)) {
+        count_door(entry, None);
+        entry.record(0);
     }
 }
 
@@ -174,11 +217,11 @@ pub fn trapping() {
     }
 }
 
-/// Accounts ticks spent idle.
+/// Accounts the time since then (TSC) as spent idle.
 #[inline(always)]
-pub fn idled(ticks: u64) {
+pub fn idled(since: u64) {
     if ENABLED {
-        bump(&BLOCKED, ticks);
+        bump(&BLOCKED, tsc() - since);
     }
 }
 
@@ -200,93 +243,66 @@ const fn moves_bytes(number: u32) -> bool {
     )
 }
 
-macro_rules! causes {
-    ($($variant:ident $name:literal)*) => {
-        /// What the library makes the machine do, beside running: each costs an exit or a trap.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[allow(missing_docs, reason = "the names in the profile say it")]
-        pub enum Cause { $($variant),* }
-
-        const CAUSE_NAMES: &[&str] = &[$($name),*];
-    };
-}
-
-causes! {
-    PortSerial "port serial"
-    PortDebugcon "port debugcon"
-    PortPit "port pit"
-    PortPic "port pic"
-    PortRtc "port rtc"
-    PortOther "port other"
-    Halt "hlt"
-    Msr "msr"
-    Cpuid "cpuid"
-    Flush "flush"
-    IrqTimer "irq timer"
-    IrqConsole "irq console"
-    IrqSpurious "irq spurious"
-    PageFault "page fault"
-    ProtectionFault "protection fault"
-    OtherFault "other fault"
-    Trap "syscall trap"
-}
-
-/// Count, total and longest in ticks, per cause.
-struct Cost {
-    count: AtomicU64,
-    total: AtomicU64,
-    max: AtomicU64,
-}
-
-static COSTS: [Cost; CAUSE_NAMES.len()] = [const {
-    Cost {
-        count: AtomicU64::new(0),
-        total: AtomicU64::new(0),
-        max: AtomicU64::new(0),
-    }
-}; CAUSE_NAMES.len()];
-
-/// Runs `run` and accounts it to `cause` when the profiler is compiled in.
-#[inline(always)]
-pub fn caused<R>(cause: Cause, run: impl FnOnce() -> R) -> R {
-    if !ENABLED {
-        return run();
-    }
-    let start = tsc();
-    let result = run();
-    let ticks = tsc().wrapping_sub(start);
-    let cost = &COSTS[cause as usize];
-    bump(&cost.count, 1);
-    bump(&cost.total, ticks);
-    if ticks > cost.max.load(Relaxed) {
-        cost.max.store(ticks, Relaxed);
-    }
-    result
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_keeps_extremes_errors_and_bytes() {
+    fn an_entry_keeps_extremes_and_errors() {
         let entry = Entry::new();
-        for (cycles, result) in [(50, 3), (20, -9), (90, -9), (40, -2)] {
-            entry.record(cycles, 10, Door::Lowered, result, true);
+        for (cycles, errno) in [(50, 0), (20, 9), (90, 9), (40, 2)] {
+            entry.record_full(cycles, 10);
+            if errno != 0 {
+                entry.error(errno);
+            }
         }
-        assert_eq!(entry.calls.load(Relaxed), 4);
-        assert_eq!(entry.total.load(Relaxed), 160);
-        assert_eq!(!entry.min_inverted.load(Relaxed), 10);
+        assert_eq!((entry.doors(), entry.total.load(Relaxed)), ([0, 4, 0], 160));
         assert_eq!(
-            (entry.max.load(Relaxed), entry.blocked.load(Relaxed)),
-            (80, 40)
+            (entry.extremes(), entry.blocked.load(Relaxed)),
+            ((10, 80), 40)
         );
-        assert_eq!(entry.bytes.load(Relaxed), 3);
         let errors = entry
             .errors
             .each_ref()
             .map(|e| (e.0.load(Relaxed), e.1.load(Relaxed)));
         assert_eq!(errors[..3], [(9, 2), (2, 1), (0, 0)]);
+    }
+
+    #[test]
+    fn extremes_are_exact_in_any_order() {
+        let orders = [
+            [0, 5, 9],
+            [9, 5, 0],
+            [5, 0, 9],
+            [5, 9, 0],
+            [u64::MAX - 1, 3, 3],
+            [1, 1, 1],
+        ];
+        for order in orders {
+            let entry = Entry::new();
+            order.iter().for_each(|&busy| entry.record(busy));
+            let both = (*order.iter().min().unwrap(), *order.iter().max().unwrap());
+            assert_eq!(entry.extremes(), both, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_counted_with_its_bytes_or_its_error() {
+        // A number that no other test calls.
+        let number = linux_raw_sys::general::__NR_preadv;
+        let calls = [7, -9, 0, 5, -9];
+        for result in calls {
+            assert_eq!(around(number, Some(Door::Direct), || result), result);
+        }
+        if ENABLED {
+            let entry = &CALLS[number as usize];
+            assert_eq!(entry.doors(), [5, 0, 0]);
+            assert_eq!(
+                (entry.histogram.count(), entry.bytes.load(Relaxed)),
+                (5, 12)
+            );
+            assert_eq!(entry.errors[0].1.load(Relaxed), 2);
+        }
     }
 
     #[test]
