@@ -5,7 +5,7 @@ use crate::cli::{
 };
 use crate::program::{self, Program};
 use crate::project::Project;
-use crate::runner::{self, Request, recorder};
+use crate::runner::{self, Request, recorder, reporter};
 use crate::{bench, boot, check, cli, compile, failure, image, profile, strace, twolives};
 use anyhow::Result;
 use clap::ValueEnum;
@@ -30,8 +30,12 @@ pub fn main() -> Result<u8> {
 impl Run {
     fn run(self) -> Result<u8> {
         let mut request = self.request();
+        strace::check(&self.debug)?;
         if let Some(path) = &self.profile {
             recorder::check(path)?;
+        }
+        if let Some(path) = &self.events {
+            reporter::check(path)?;
         }
         let options = compile::Options {
             features: self.features,

@@ -24,13 +24,15 @@ Options:
   -h, --help            Print this
 
 Output, one line a row, fields separated by tabs, '-' for a figure that there is not:
-  (default)             NAME  MEDIAN_NS  MIN_NS  MAX_NS  ITERATIONS  STATUS
+  (default)             NAME  MEDIAN_NS  MIN_NS  MAX_NS  ITERATIONS  PACE_NS  STATUS
   --count               NAME  TICKS  ITERATIONS  STATUS
   --iterations          NAME  STATUS
 STATUS is 'ok', 'missing CALL ENOSYS' or 'failed ERROR CALL'; ERROR is an error's name, or RESULT=N
-for a wrong result. Nanoseconds are those of one iteration in the median, fastest and slowest round.
+for a wrong result. Nanoseconds are those of one iteration in the median, fastest and slowest round;
+PACE_NS is what a loop of 20,000 idle iterations took beside them: more if the CPU was shared.
 
-Files used, and made where they are missing: f, a/b/c, link, d and exit in the working directory.
+Files used, and made where they are missing: f, a/b/c, link, d and exit in the working directory;
+for stat_10 and stat_100k a directory in /dev/shm, /tmp or the working directory.
 
 Exit codes: 0; 1 if a row failed (a missing call is no failure); 2 for a mistake on the command
 line.

@@ -1,10 +1,15 @@
 //! The files that rows use: those that are there, or made for the row and removed after it.
 
+use crate::errno::Stop;
+use crate::sys::{call, open};
+use std::env;
 use std::ffi::CStr;
 use std::fs;
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process;
 
 /// A file of [`FILE_SIZE`] bytes.
 pub const FILE: &CStr = c"f";
@@ -105,5 +110,70 @@ impl Drop for Fixture {
                 fs::remove_file(path)
             };
         }
+    }
+}
+
+/// Where [`Crowd`] makes its directory, the first that can be written to: on Linux the first is in
+/// memory, whatever the working directory is on.
+const PLACES: [&str; 3] = ["/dev/shm", "/tmp", "."];
+
+/// A directory of many names, which is the working directory as long as this lives. They are names of
+/// one empty file, as far as the file system allows that: it is the names that a lookup depends on,
+/// and files take several times as long to make and to remove.
+#[derive(Debug)]
+pub struct Crowd {
+    /// The working directory before.
+    before: OwnedFd,
+    path: PathBuf,
+    names: usize,
+}
+
+impl Crowd {
+    /// With so many names: `0`, `1`, and so on.
+    ///
+    /// # Errors
+    /// That of the call that cannot be made: `mkdir` where nothing can be written.
+    pub fn new(names: usize) -> Result<Self, Stop> {
+        let before = open(c".", libc::O_RDONLY | libc::O_DIRECTORY)?;
+        let path = make_directory().map_err(|error| Stop::from_io("mkdir", &error))?;
+        let mut crowd = Self {
+            before,
+            path,
+            names: 0,
+        };
+        env::set_current_dir(&crowd.path).map_err(|error| Stop::from_io("chdir", &error))?;
+        while crowd.names < names {
+            let name = crowd.names.to_string();
+            fs::hard_link("0", &name)
+                .or_else(|_| fs::File::create_new(&name).map(drop))
+                .map_err(|error| Stop::from_io("openat", &error))?;
+            crowd.names += 1;
+        }
+        Ok(crowd)
+    }
+}
+
+/// Makes an empty directory; the error is that of the last place.
+fn make_directory() -> io::Result<PathBuf> {
+    let mut error = io::ErrorKind::NotFound.into();
+    for place in PLACES {
+        let path = Path::new(place).join(format!("syscalls-{}", process::id()));
+        match fs::create_dir(&path).and_then(|()| path.canonicalize()) {
+            Ok(path) => return Ok(path),
+            Err(new) => error = new,
+        }
+    }
+    Err(error)
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        // As above: nobody can be told.
+        for name in 0..self.names {
+            let _ = fs::remove_file(name.to_string());
+        }
+        // SAFETY: the descriptor is open; the row is done, so nobody relies on where it was.
+        let _ = unsafe { call!(SYS_fchdir, self.before.as_raw_fd()) };
+        let _ = fs::remove_dir(&self.path);
     }
 }

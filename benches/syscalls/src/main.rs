@@ -23,6 +23,9 @@
 //! | `d` | a directory with 16 empty files |
 //! | `exit` | a program of 129 bytes, which does `exit_group(0)` |
 //!
+//! The rows `stat_10` and `stat_100k` make a directory of their own in `/dev/shm`, `/tmp` or the
+//! working directory, and remove it. Where none can be written to they fail with the error of mkdir.
+//!
 //! ## Output
 //!
 //! One line a row, fields separated by tabs, `-` where there is nothing to say; `--json` prints the
@@ -30,7 +33,7 @@
 //!
 //! | invocation | fields |
 //! |---|---|
-//! | (default) | name, median ns, least ns, greatest ns, iterations a round, status |
+//! | (default) | name, median ns, least ns, greatest ns, iterations a round, pace, status |
 //! | `--count ROWS N` | name, TSC ticks of all iterations, iterations, status |
 //! | `--iterations N` | name, status: marks where the row ends, and nothing else is printed |
 //! | `--list` | name, what is measured |
@@ -48,7 +51,11 @@
 //! ## How a row is measured
 //!
 //! A round is as many iterations as take about 2 ms (`--quick`: 0.5 ms), found by trying; then two
-//! rounds to warm up and 15 that count. A figure is the time of a round by `CLOCK_MONOTONIC`
+//! rounds to warm up and 15 that count. Before and after each a loop of known speed is timed; if it
+//! is slow, something else slows the CPU down, and the round is repeated, up to 45 rounds in all, of
+//! which the 15 least disturbed count. The slowest such sample beside a round that counts is the
+//! *pace* of the row: whoever runs the program several times sees by it which runs were disturbed
+//! throughout. A figure is the time of a round by `CLOCK_MONOTONIC`
 //! divided by its iterations. An iteration is one pass of a loop of the form
 //!
 //! ```text
@@ -77,6 +84,7 @@
 //! second life has one CPU, and rows with two threads or processes compare only like this.
 
 mod args;
+mod calm;
 mod errno;
 mod fixture;
 mod meter;

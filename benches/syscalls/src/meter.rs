@@ -1,5 +1,6 @@
 //! How a row is measured: rounds of iterations by the clock, or a given number of iterations.
 
+use crate::calm::Calm;
 use crate::errno::Stop;
 use crate::rows::Row;
 use std::arch::x86_64::{_mm_lfence, _rdtsc};
@@ -7,6 +8,9 @@ use std::time::{Duration, Instant};
 
 /// Rounds before those that count.
 const WARM_UP_ROUNDS: usize = 2;
+
+/// A round that something has disturbed is repeated, up to so many rounds for each that counts.
+const ATTEMPTS: usize = 3;
 
 /// How often calibration looks before it believes that enough iterations take long enough.
 const CALIBRATION_ATTEMPTS: usize = 3;
@@ -43,6 +47,8 @@ pub enum Sample {
         greatest: f64,
         /// Iterations a round.
         iterations: u64,
+        /// The longest sample of [`Calm`] beside a round, in nanoseconds.
+        pace: u64,
     },
     /// TSC ticks of all iterations together.
     Ticks {
@@ -67,22 +73,34 @@ pub struct Meter {
     mode: Mode,
     /// The current row's batch: iterations come in multiples of it.
     batch: u64,
-    /// Nanoseconds an iteration, of the current row's rounds. It has its memory from the start:
-    /// the row `brk` moves the end of the heap, and nothing may be allocated meanwhile.
-    costs: Vec<f64>,
+    /// The current row's rounds. It has its memory from the start: the row `brk` moves the end of
+    /// the heap, and nothing may be allocated meanwhile.
+    rounds: Vec<Round>,
+    /// Says which rounds were disturbed; absent where no time is measured.
+    calm: Option<Calm>,
+}
+
+/// A round by the clock.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    /// The longer of the samples of [`Calm`] before it and after it.
+    disturbance: u64,
+    /// Nanoseconds an iteration.
+    cost: f64,
 }
 
 impl Meter {
     /// A meter for this mode.
     pub fn new(mode: Mode) -> Self {
-        let rounds = match mode {
-            Mode::Time { rounds, .. } => rounds,
-            _ => 0,
+        let (rounds, calm) = match mode {
+            Mode::Time { rounds, .. } => (rounds * ATTEMPTS, Some(Calm::new())),
+            _ => (0, None),
         };
         Self {
             mode,
             batch: 1,
-            costs: Vec::with_capacity(rounds),
+            rounds: Vec::with_capacity(rounds),
+            calm,
         }
     }
 
@@ -130,18 +148,51 @@ impl Meter {
         for _ in 0..WARM_UP_ROUNDS {
             run(iterations)?;
         }
-        self.costs.clear();
-        for _ in 0..rounds {
-            let time = time(iterations, run)?;
-            self.costs.push(time.as_nanos() as f64 / iterations as f64);
-        }
-        self.costs.sort_unstable_by(f64::total_cmp);
+        let mut calm = self.calm.take().unwrap_or_else(Calm::new);
+        let measured = self.undisturbed(rounds, iterations, run, &mut calm);
+        self.calm = Some(calm);
+        measured?;
+        self.rounds
+            .sort_unstable_by(|a, b| a.cost.total_cmp(&b.cost));
         Ok(Sample::Time {
-            median: self.costs[(rounds - 1) / 2],
-            least: self.costs[0],
-            greatest: self.costs[rounds - 1],
+            median: self.rounds[(rounds - 1) / 2].cost,
+            least: self.rounds[0].cost,
+            greatest: self.rounds[rounds - 1].cost,
             iterations,
+            pace: self
+                .rounds
+                .iter()
+                .map(|round| round.disturbance)
+                .max()
+                .unwrap_or(0),
         })
+    }
+
+    /// Fills `self.rounds` with so many rounds, the least disturbed of those that it makes: no more
+    /// than these if nothing disturbs them.
+    fn undisturbed(
+        &mut self,
+        rounds: usize,
+        iterations: u64,
+        run: Repeat,
+        calm: &mut Calm,
+    ) -> Result<(), Stop> {
+        self.rounds.clear();
+        let (mut good, mut before) = (0, calm.sample());
+        while good < rounds && self.rounds.len() < rounds * ATTEMPTS {
+            let time = time(iterations, run)?;
+            let after = calm.sample();
+            let disturbance = before.max(after);
+            good += usize::from(calm.is_undisturbed(disturbance));
+            self.rounds.push(Round {
+                disturbance,
+                cost: time.as_nanos() as f64 / iterations as f64,
+            });
+            before = after;
+        }
+        self.rounds.sort_unstable_by_key(|round| round.disturbance);
+        self.rounds.truncate(rounds);
+        Ok(())
     }
 
     /// How many iterations make a round. The first ones do not count: they find a site that still
@@ -271,10 +322,11 @@ mod tests {
             least,
             greatest,
             iterations,
+            pace,
         }) = outcome
         else {
             panic!("{outcome:?}");
         };
-        assert!(least <= median && median <= greatest && iterations > 0);
+        assert!(least <= median && median <= greatest && iterations > 0 && pace > 0);
     }
 }

@@ -27,7 +27,8 @@ fn text(name: &str, outcome: &Outcome, mode: Mode) -> String {
             least,
             greatest,
             iterations,
-        }) => format!("{median:.1}\t{least:.1}\t{greatest:.1}\t{iterations}\t"),
+            pace,
+        }) => format!("{median:.3}\t{least:.3}\t{greatest:.3}\t{iterations}\t{pace}\t"),
         Ok(Sample::Ticks { ticks, iterations }) => format!("{ticks}\t{iterations}\t"),
         Ok(Sample::Nothing) => String::new(),
         Err(_) => "-\t".repeat(figures(mode)),
@@ -41,7 +42,7 @@ fn text(name: &str, outcome: &Outcome, mode: Mode) -> String {
 /// How many figures a row has.
 fn figures(mode: Mode) -> usize {
     match mode {
-        Mode::Time { .. } => 4,
+        Mode::Time { .. } => 5,
         Mode::Count(_) => 2,
         Mode::Iterations(_) => 0,
     }
@@ -63,9 +64,10 @@ fn json_figures(sample: &Sample) -> String {
             least,
             greatest,
             iterations,
+            pace,
         } => format!(
-            ",\"median_ns\":{median:.1},\"min_ns\":{least:.1},\"max_ns\":{greatest:.1},\
-             \"iterations\":{iterations}"
+            ",\"median_ns\":{median:.3},\"min_ns\":{least:.3},\"max_ns\":{greatest:.3},\
+             \"iterations\":{iterations},\"pace_ns\":{pace}"
         ),
         Sample::Ticks { ticks, iterations } => {
             format!(",\"ticks\":{ticks},\"iterations\":{iterations}")
@@ -93,6 +95,7 @@ mod tests {
         least: 99.0,
         greatest: 140.96,
         iterations: 19000,
+        pace: 5416,
     };
     const TICKS: Sample = Sample::Ticks {
         ticks: 5,
@@ -111,9 +114,9 @@ mod tests {
             round: std::time::Duration::ZERO,
         };
         let good = printed(Ok(TIME), mode, Format::Text);
-        assert_eq!(good, "row\t101.2\t99.0\t141.0\t19000\tok\n");
+        assert_eq!(good, "row\t101.250\t99.000\t140.960\t19000\t5416\tok\n");
         let bad = printed(Err(MISSING), mode, Format::Text);
-        assert_eq!(bad, "row\t-\t-\t-\t-\tmissing pipe2 ENOSYS\n");
+        assert_eq!(bad, "row\t-\t-\t-\t-\t-\tmissing pipe2 ENOSYS\n");
         let count = Mode::Count(1);
         assert_eq!(printed(Ok(TICKS), count, Format::Text), "row\t5\t1\tok\n");
         let bad = printed(Err(MISSING), count, Format::Text);

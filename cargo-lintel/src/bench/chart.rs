@@ -1,16 +1,19 @@
 //! The ratios of the two lives as a drawing: bars from 1, faster to the left, slower to the right.
 
 use super::report::Report;
+use super::table::factor;
 use crate::profile::units::escape;
 use std::fmt::Write;
 
 /// Pixels: names, plot, figures on the right; height of a row; room above the rows and below.
-const NAMES: f64 = 130.0;
+const NAMES: f64 = 160.0;
 const PLOT: f64 = 560.0;
 const FIGURES: f64 = 70.0;
 const STEP: f64 = 20.0;
 const TOP: f64 = 56.0;
 const BOTTOM: f64 = 14.0;
+/// Labels of the scale are not closer than this.
+const LABEL: f64 = 44.0;
 
 const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#222}.t{font-size:15px}\
     .r{text-anchor:end}.m{text-anchor:middle;fill:#666}.f{fill:#2f7d4f}.s{fill:#b5562b}\
@@ -23,7 +26,7 @@ pub fn svg(report: &Report) -> String {
     let ratios: Vec<_> = report
         .rows
         .iter()
-        .filter_map(|row| Some((row.name.as_str(), row.ratio.as_ref()?.median)))
+        .filter_map(|row| Some((row.name.as_str(), row.ratio.as_ref()?.value)))
         .collect();
     let scale = Scale::of(ratios.iter().map(|row| row.1));
     let (width, height) = (
@@ -31,7 +34,8 @@ pub fn svg(report: &Report) -> String {
         TOP + STEP * ratios.len() as f64 + BOTTOM,
     );
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\">\n\
          <style>{STYLE}</style>\n<rect class=\"b\" width=\"{width}\" height=\"{height}\"/>\n\
          <text class=\"t\" x=\"10\" y=\"22\">Time of a call in the machine ({}), by that of a \
          Linux process</text>\n",
@@ -40,6 +44,7 @@ pub fn svg(report: &Report) -> String {
     for power in scale.low..=scale.high {
         let x = scale.x(f64::from(power).exp2());
         let label = match power {
+            _ if power % scale.every() != 0 => String::new(),
             0.. => format!("{}", 1_u64 << power),
             _ => format!("1/{}", 1_u64 << -power),
         };
@@ -63,7 +68,7 @@ fn bar(scale: &Scale, name: &str, ratio: f64, y: f64) -> String {
     format!(
         "<text class=\"r\" x=\"{}\" y=\"{}\">{}</text>\
          <rect class=\"{}\" x=\"{:.1}\" y=\"{}\" width=\"{:.1}\" height=\"{}\"/>\
-         <text x=\"{}\" y=\"{}\">{ratio:.2}</text>\n",
+         <text x=\"{}\" y=\"{}\">{}</text>\n",
         NAMES - 8.0,
         y + 14.0,
         escape(name),
@@ -73,7 +78,8 @@ fn bar(scale: &Scale, name: &str, ratio: f64, y: f64) -> String {
         (one - end).abs().max(1.0),
         STEP - 6.0,
         NAMES + PLOT + 10.0,
-        y + 14.0
+        y + 14.0,
+        factor(ratio)
     )
 }
 
@@ -97,6 +103,12 @@ impl Scale {
         }
     }
 
+    /// Every how many powers of two there is a label, that of 1 among them.
+    fn every(&self) -> i32 {
+        let step = PLOT / f64::from(self.high - self.low);
+        (LABEL / step).ceil() as i32
+    }
+
     fn x(&self, value: f64) -> f64 {
         let (low, high) = (f64::from(self.low), f64::from(self.high));
         let power = value.max(f64::MIN_POSITIVE).log2().clamp(low, high);
@@ -116,6 +128,8 @@ mod tests {
         assert_eq!(scale.x(0.25), NAMES);
         assert_eq!(scale.x(2.0), NAMES + PLOT);
         assert_eq!(scale.x(0.0), NAMES);
+        assert_eq!(scale.every(), 1);
+        assert_eq!(Scale { low: -8, high: 6 }.every(), 2);
     }
 
     #[test]
@@ -126,6 +140,6 @@ mod tests {
             svg.contains(">getpid</text>") && !svg.contains("fork_exit"),
             "{svg}"
         );
-        assert!(svg.contains(">0.38</text>"), "{svg}");
+        assert!(svg.contains(">0.36</text>"), "{svg}");
     }
 }

@@ -50,6 +50,55 @@ fn number(text: &str) -> String {
     rest[..end.unwrap_or(rest.len())].to_owned()
 }
 
+/// What the computer has done up to some moment, in ticks of its clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Work {
+    /// Time of all CPUs, idle or not.
+    all: u64,
+    /// Of that, time in which they worked.
+    busy: u64,
+    /// Of that, time for children of this process that have ended.
+    own: u64,
+}
+
+impl Work {
+    /// Now. All zero where Linux does not tell.
+    pub fn now() -> Self {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let (all, busy) = cpu_ticks(&read("/proc/stat")).unwrap_or_default();
+        let own = children_ticks(&read("/proc/self/stat")).unwrap_or_default();
+        Self { all, busy, own }
+    }
+
+    /// The share of the computer's time, 0 to 1, that others have taken since `before`.
+    pub fn others_since(self, before: Self) -> f64 {
+        let busy = self.busy.saturating_sub(before.busy);
+        let own = self.own.saturating_sub(before.own);
+        let all = self.all.saturating_sub(before.all).max(1);
+        (busy.saturating_sub(own) as f64 / all as f64).min(1.0)
+    }
+}
+
+/// All ticks and the busy ones, of the first line of `/proc/stat` (proc_stat(5)). Guest time is part
+/// of user time.
+fn cpu_ticks(stat: &str) -> Option<(u64, u64)> {
+    let fields = stat.lines().next()?.strip_prefix("cpu ")?;
+    let ticks: Vec<u64> = fields.split_whitespace().flat_map(str::parse).collect();
+    let &[user, nice, system, idle, wait, irq, soft, steal, ..] = &ticks[..] else {
+        return None;
+    };
+    let busy = user + nice + system + irq + soft + steal;
+    Some((busy + idle + wait, busy))
+}
+
+/// User and system time of the children, from `/proc/self/stat` (proc_pid_stat(5), fields 16 and
+/// 17; the third is the first behind the program's name).
+fn children_ticks(stat: &str) -> Option<u64> {
+    let fields: Vec<_> = stat.rsplit_once(") ")?.1.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+    Some(ticks(16)? + ticks(17)?)
+}
+
 /// Today, in UTC: `2024-02-29`.
 pub fn today() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -86,6 +135,21 @@ mod tests {
         assert_eq!(date(19_782), "2024-02-29");
         assert_eq!(date(19_783), "2024-03-01");
         assert_eq!(date(20_453), "2025-12-31");
+    }
+
+    #[test]
+    fn the_work_of_others_is_what_is_busy_and_not_ours() {
+        let stat = "cpu  10 1 5 70 10 1 2 1 9 0\ncpu0 1 2 3\n";
+        assert_eq!(cpu_ticks(stat), Some((100, 20)));
+        assert_eq!(cpu_ticks("intr 5\n"), None);
+        let own = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 100 200 30 40 20 0\n";
+        assert_eq!((children_ticks(own), children_ticks("")), (Some(70), None));
+        let work = |all, busy, own| Work { all, busy, own };
+        let start = work(1000, 500, 100);
+        assert_eq!(work(1200, 600, 150).others_since(start), 0.25);
+        assert_eq!(work(1200, 540, 150).others_since(start), 0.0);
+        assert_eq!(start.others_since(start), 0.0);
+        assert!(Work::now().all > 0);
     }
 
     #[test]

@@ -52,8 +52,22 @@ impl Program {
         })
     }
 
+    /// The names of the rows.
+    pub fn rows(&self) -> Result<Vec<String>> {
+        let (output, _) = self.process(&["--list".into()])?;
+        let lines = String::from_utf8_lossy(&output).into_owned();
+        let name = |line: &str| line.split('\t').next().unwrap_or_default().to_owned();
+        Ok(lines.lines().map(name).collect())
+    }
+
     /// All rows as a Linux process.
     pub fn native(&self, args: &[OsString]) -> Result<Pass> {
+        let (output, ended) = self.process(args)?;
+        pass(&output, ended, "as a process")
+    }
+
+    /// One process from start to end: what it printed, and how it ended if not well.
+    fn process(&self, args: &[OsString]) -> Result<(Vec<u8>, Option<String>)> {
         let request = Request {
             elf: self.elf.clone(),
             args: args.to_vec(),
@@ -75,7 +89,7 @@ impl Program {
             return Err(failure::user("the benchmark has refused its arguments"));
         }
         let ended = (code != 0).then(|| format!("the program ended with code {code}"));
-        pass(&output.stdout, ended, "as a process")
+        Ok((output.stdout, ended))
     }
 
     /// All rows in a machine.

@@ -5,6 +5,8 @@
 //! the code alone.
 
 mod chart;
+mod compare;
+mod figure;
 mod host;
 mod lives;
 mod report;
@@ -16,11 +18,14 @@ use crate::runner::accel::{self, Choice};
 use crate::runner::{self, install};
 use crate::{boot, compile, failure, profile, program};
 use anyhow::Result;
+use compare::Earlier;
+use host::Work;
 use lives::Program;
-use report::{Earlier, Report};
+use report::Report;
 use rows::Row;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// What to measure, and where to put it.
 pub struct Options {
@@ -44,9 +49,13 @@ pub struct Options {
 const PACKAGE: &str = "syscall-bench";
 /// The program whose boot is measured.
 const SMALLEST: &str = "hello";
-/// How often both lives are lived; more often where rounds are short.
-const PASSES: usize = 5;
-const QUICK_PASSES: usize = 9;
+/// How often both lives are lived.
+const PASSES: usize = 15;
+/// Rows are measured again until so many passes of them were undisturbed, …
+const UNDISTURBED: usize = 9;
+/// … but no more than so often in all, and not after this time.
+const MOST_PASSES: usize = 45;
+const MOST_TIME: Duration = Duration::from_secs(120);
 /// How many boots the time of the boot is the median of.
 const BOOTS: u32 = 5;
 
@@ -71,11 +80,19 @@ pub fn run(options: &Options) -> Result<u8> {
     if let Some(path) = page {
         profile::write(path, &table::page(&report))?;
     }
-    let regressions = earlier.map(|earlier| earlier.regressions(&report));
-    for regression in regressions.iter().flatten() {
-        println!("regression: {regression}");
+    Ok(earlier.map_or(0, |earlier| compare(&earlier, &report)))
+}
+
+/// Says what has changed; 1 if that is a regression.
+fn compare(earlier: &Earlier, report: &Report) -> u8 {
+    for line in earlier.differences(report) {
+        profile::print(&format!("{line}\n"));
     }
-    Ok(u8::from(regressions.is_some_and(|list| !list.is_empty())))
+    let regressions = earlier.regressions(report);
+    for regression in &regressions {
+        profile::print(&format!("regression: {regression}\n"));
+    }
+    u8::from(!regressions.is_empty())
 }
 
 fn outputs<'a>(options: &'a Options, page: Option<&'a Path>) -> impl Iterator<Item = &'a Path> {
@@ -100,18 +117,10 @@ fn measure(project: &Project, options: &Options) -> Result<Report> {
     let (benchmark, smallest) = build(project)?;
     let root = benchmark_root(project)?;
     let program = Program::new(benchmark, root, qemu.clone())?;
-    let args = arguments(options);
-    let (mut native, mut vm) = (Vec::new(), Vec::new());
-    let passes = if options.quick { QUICK_PASSES } else { PASSES };
-    for pass in 1..=passes {
-        eprintln!(
-            "lintel: pass {pass} of {passes}: natively, then {}",
-            decision.why
-        );
-        native.push(program.native(&args)?);
-        vm.push(program.machine(decision.accel, &args)?);
-    }
-    let mut rows = rows::merge(&native, &vm);
+    known(&options.only, &program.rows()?)?;
+    let before = Work::now();
+    let (mut rows, passes) = passes(&program, &decision, options)?;
+    let others = Work::now().others_since(before);
     count(&program, &mut rows)?;
     eprintln!("lintel: booting {SMALLEST}");
     let boot = boot::measure(SMALLEST, &smallest, &qemu, &[decision.accel], BOOTS)?;
@@ -122,12 +131,60 @@ fn measure(project: &Project, options: &Options) -> Result<Report> {
         command: command(options),
         quick: options.quick,
         passes,
+        others,
         host: host::Host::observe(&qemu),
         accel: decision.accel.name(),
         accel_kind: decision.why,
         rows,
         boot,
     })
+}
+
+/// Refuses names of rows that there are not.
+fn known(only: &[String], rows: &[String]) -> Result<()> {
+    match only.iter().find(|name| !rows.contains(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let rows = rows.join(", ");
+            let what = format!("--only: there is no row {name:?}; the rows are {rows}");
+            Err(failure::user(what))
+        }
+    }
+}
+
+/// Lives both lives alternately, the rows that were disturbed more often; the rows, and how many
+/// passes there were.
+fn passes(
+    program: &Program,
+    decision: &accel::Decision,
+    options: &Options,
+) -> Result<(Vec<Row>, usize)> {
+    let (mut native, mut vm, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut only, start) = (options.only.clone(), Instant::now());
+    for pass in 1..=MOST_PASSES {
+        let partial = pass > PASSES;
+        if partial {
+            only = rows::wanting(&rows, UNDISTURBED);
+        }
+        if partial && (only.is_empty() || start.elapsed() > MOST_TIME) {
+            return Ok((rows, pass - 1));
+        }
+        let what = match partial {
+            true => format!("pass {pass}, for {} disturbed rows", only.len()),
+            false => format!("pass {pass} of {PASSES}"),
+        };
+        eprintln!("lintel: {what}: natively, then {}", decision.why);
+        let args = arguments(options.quick, &only);
+        for (passes, mut new) in [
+            (&mut native, program.native(&args)?),
+            (&mut vm, program.machine(decision.accel, &args)?),
+        ] {
+            new.partial = partial;
+            passes.push(new);
+        }
+        rows = rows::merge(&native, &vm);
+    }
+    Ok((rows, MOST_PASSES))
 }
 
 /// The ELF files of the benchmark and of the smallest program.
@@ -151,11 +208,11 @@ fn benchmark_root(project: &Project) -> Result<PathBuf> {
 }
 
 /// The arguments of the benchmark program.
-fn arguments(options: &Options) -> Vec<OsString> {
+fn arguments(quick: bool, only: &[String]) -> Vec<OsString> {
     let mut args: Vec<OsString> = Vec::new();
-    args.extend(options.quick.then(|| "--quick".into()));
-    if !options.only.is_empty() {
-        args.extend(["--only".into(), options.only.join(",").into()]);
+    args.extend(quick.then(|| "--quick".into()));
+    if !only.is_empty() {
+        args.extend(["--only".into(), only.join(",").into()]);
     }
     args
 }
@@ -163,7 +220,7 @@ fn arguments(options: &Options) -> Vec<OsString> {
 /// The call that repeats this, without the files it writes.
 fn command(options: &Options) -> String {
     let mut text = "cargo lintel bench".to_owned();
-    for argument in arguments(options) {
+    for argument in arguments(options.quick, &options.only) {
         text += &format!(" {}", argument.to_string_lossy());
     }
     match options.accel {
@@ -198,6 +255,27 @@ fn count(program: &Program, rows: &mut [Row]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_that_are_not_there_are_refused() {
+        let names = |list: &[&str]| {
+            list.iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let rows = names(&["getpid", "stat_1"]);
+        assert!(known(&names(&["stat_1", "getpid"]), &rows).is_ok());
+        assert!(known(&[], &rows).is_ok());
+        for (only, bad) in [("getpit", "\"getpit\""), ("", "\"\"")] {
+            let error = known(&names(&["getpid", only]), &rows).unwrap_err();
+            assert_eq!(failure::exit_code(&error), failure::USER);
+            let text = error.to_string();
+            assert!(
+                text.contains(bad) && text.ends_with("getpid, stat_1"),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn the_command_can_be_repeated() {

@@ -1,5 +1,6 @@
 //! What the benchmark program prints, and what several runs of it say together.
 
+use super::figure::{Figure, Ratio, Sample};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -22,8 +23,8 @@ pub fn seed(row: &str) -> Option<u64> {
 /// One row of one run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// The median time of a call, in nanoseconds.
-    Measured(f64),
+    /// The median time of a call.
+    Measured(Sample),
     /// Why there is no figure.
     Gap(String),
 }
@@ -37,6 +38,8 @@ pub struct Pass {
     pub rows: BTreeMap<String, Outcome>,
     /// Why rows may be absent.
     pub ended: Option<String>,
+    /// Only some of the rows were asked for.
+    pub partial: bool,
 }
 
 impl Pass {
@@ -61,51 +64,21 @@ impl Pass {
     }
 }
 
-/// `name median min max iterations status`, separated by tabs.
+/// `name median min max iterations pace status`, separated by tabs.
 fn row(line: &str) -> Option<(String, Outcome)> {
     let fields: Vec<_> = line.split('\t').collect();
-    let [name, median, _, _, _, status] = fields[..] else {
+    let [name, median, _, _, _, pace, status] = fields[..] else {
         return None;
     };
     let outcome = match status.split_once(' ').unwrap_or((status, "")) {
-        ("ok", _) => Outcome::Measured(median.parse().ok().filter(|ns| *ns >= 0.0)?),
+        ("ok", _) => Outcome::Measured(Sample {
+            ns: median.parse().ok().filter(|ns| *ns >= 0.0)?,
+            pace: pace.parse().ok().filter(|ns| *ns >= 0.0)?,
+        }),
         ("failed" | "missing", _) => Outcome::Gap(status.to_owned()),
         _ => return None,
     };
     Some((name.to_owned(), outcome))
-}
-
-/// Several values of one quantity.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Figure {
-    /// The one in the middle.
-    pub median: f64,
-    /// The lowest.
-    pub min: f64,
-    /// The highest.
-    pub max: f64,
-    /// All, in the order they were measured.
-    pub passes: Vec<f64>,
-}
-
-impl Figure {
-    /// Nothing of no values.
-    pub fn of(passes: Vec<f64>) -> Option<Self> {
-        let mut sorted = passes.clone();
-        sorted.sort_by(f64::total_cmp);
-        let (min, max) = (*sorted.first()?, *sorted.last()?);
-        let middle = sorted.len() / 2;
-        let median = match sorted.len() % 2 {
-            1 => sorted[middle],
-            _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
-        };
-        Some(Self {
-            median,
-            min,
-            max,
-            passes,
-        })
-    }
 }
 
 /// A row in one life: figures or a gap, never both.
@@ -119,19 +92,20 @@ pub enum Life {
 }
 
 impl Life {
-    fn of(name: &str, passes: &[Pass]) -> Self {
-        let mut values = Vec::new();
+    fn of(name: &str, passes: &[Pass], pace: f64) -> Self {
+        let mut samples = Vec::new();
         for pass in passes {
             match pass.rows.get(name) {
-                Some(Outcome::Measured(ns)) => values.push(*ns),
+                Some(Outcome::Measured(sample)) => samples.push(*sample),
                 Some(Outcome::Gap(why)) => return Self::Gap(why.clone()),
+                None if pass.partial => {}
                 None => {
                     let why = pass.ended.as_deref().unwrap_or("the program left it out");
                     return Self::Gap(format!("not reached: {why}"));
                 }
             }
         }
-        Figure::of(values).map_or_else(|| Self::Gap("not run".into()), Self::Ns)
+        Figure::of(&samples, pace).map_or_else(|| Self::Gap("not run".into()), Self::Ns)
     }
 
     /// The figures, if there are any.
@@ -187,7 +161,7 @@ pub struct Row {
     /// In the machine.
     pub vm: Life,
     /// Machine by process, pass by pass.
-    pub ratio: Option<Figure>,
+    pub ratio: Option<Ratio>,
     /// Guest instructions a call.
     pub instructions: Option<Instructions>,
     /// The predecessor's figure in its machine.
@@ -202,18 +176,39 @@ pub fn merge(native: &[Pass], vm: &[Pass]) -> Vec<Row> {
             names.push(name);
         }
     }
+    let paces = (pace(native), pace(vm));
     names
         .into_iter()
-        .map(|name| merged(name, native, vm))
+        .map(|name| {
+            let native = Life::of(name, native, paces.0);
+            merged(name, native, Life::of(name, vm, paces.1))
+        })
         .collect()
 }
 
-fn merged(name: &str, native: &[Pass], vm: &[Pass]) -> Row {
-    let (native, vm) = (Life::of(name, native), Life::of(name, vm));
-    let ratio = native.figure().zip(vm.figure()).and_then(|(native, vm)| {
-        let pairs = native.passes.iter().zip(&vm.passes);
-        Figure::of(pairs.map(|(native, vm)| vm / native.max(0.01)).collect())
+/// How fast the loop is when nothing disturbs it.
+fn pace(passes: &[Pass]) -> f64 {
+    let outcomes = passes.iter().flat_map(|pass| pass.rows.values());
+    let paces = outcomes.filter_map(|outcome| match outcome {
+        Outcome::Measured(sample) => Some(sample.pace),
+        Outcome::Gap(_) => None,
     });
+    paces.fold(f64::INFINITY, f64::min)
+}
+
+/// The names of the rows with fewer than `enough` undisturbed passes in one of the lives.
+pub fn wanting(rows: &[Row], enough: usize) -> Vec<String> {
+    let few = |life: &Life| {
+        life.figure()
+            .is_some_and(|figure| figure.undisturbed < enough)
+    };
+    let rows = rows.iter().filter(|row| few(&row.native) || few(&row.vm));
+    rows.map(|row| row.name.clone()).collect()
+}
+
+fn merged(name: &str, native: Life, vm: Life) -> Row {
+    let figures = native.figure().zip(vm.figure());
+    let ratio = figures.map(|(native, vm)| Ratio::of(native, vm));
     Row {
         name: name.to_owned(),
         native,
@@ -228,11 +223,11 @@ fn merged(name: &str, native: &[Pass], vm: &[Pass]) -> Row {
 pub mod tests {
     use super::*;
 
-    /// A pass from text with blanks for tabs between the first five fields.
+    /// A pass from text with blanks for tabs between the first six fields.
     pub fn pass(lines: &[&str], ended: Option<&str>) -> Pass {
         let lines: Vec<_> = lines
             .iter()
-            .map(|line| line.replacen(' ', "\t", 5) + "\n")
+            .map(|line| line.replacen(' ', "\t", 6) + "\n")
             .collect();
         Pass::parse(&lines.concat(), ended.map(str::to_owned)).unwrap()
     }
@@ -242,17 +237,17 @@ pub mod tests {
         let native = |ns: &str| {
             pass(
                 &[
-                    &format!("getpid {ns} 1 2 9 ok"),
-                    "fork_exit 5 5 5 9 ok",
-                    "pipe 10 1 2 9 ok",
+                    &format!("getpid {ns} 1 2 9 100 ok"),
+                    "fork_exit 5 5 5 9 200 ok",
+                    "pipe 10 1 2 9 100 ok",
                 ],
                 None,
             )
         };
         let vm = |ns: &str| {
             let lines = [
-                &*format!("getpid {ns} 1 2 9 ok"),
-                "fork_exit 0 0 0 0 missing fork",
+                &*format!("getpid {ns} 1 2 9 100 ok"),
+                "fork_exit 0 0 0 0 0 missing fork",
             ];
             pass(&lines, Some("the program ended with code 139"))
         };
@@ -263,21 +258,29 @@ pub mod tests {
     fn rows_are_read() {
         let pass = pass(
             &[
-                "getpid 49.5 48 60 1000 ok",
-                "pipe 0 0 0 0 failed wrote 3: x",
+                "getpid 49.5 48 60 1000 5416 ok",
+                "pipe 0 0 0 0 0 failed wrote 3: x",
                 "# note",
             ],
             None,
         );
         assert_eq!(pass.order, ["getpid", "pipe"]);
-        assert_eq!(pass.rows["getpid"], Outcome::Measured(49.5));
+        assert_eq!(
+            pass.rows["getpid"],
+            Outcome::Measured(Sample {
+                ns: 49.5,
+                pace: 5416.0
+            })
+        );
         assert_eq!(pass.rows["pipe"], Outcome::Gap("failed wrote 3: x".into()));
-        let half = Pass::parse("a\t1\t1\t1\t1\tok\nb\t1", None).unwrap();
+        let half = Pass::parse("a\t1\t1\t1\t1\t1\tok\nb\t1", None).unwrap();
         assert_eq!(half.order, ["a"]);
         for bad in [
             "a 1 1 1 1 ok\n",
-            "a\tx\t1\t1\t1\tok\n",
-            "a\t1\t1\t1\t1\tfine\n",
+            "a\t1\t1\t1\t1\tok\n",
+            "a\tx\t1\t1\t1\t1\tok\n",
+            "a\t1\t1\t1\t1\tx\tok\n",
+            "a\t1\t1\t1\t1\t1\tfine\n",
         ] {
             assert!(Pass::parse(bad, None).is_err(), "{bad}");
         }
@@ -287,8 +290,9 @@ pub mod tests {
     fn passes_are_merged() {
         let rows = sample();
         let getpid = &rows[0];
-        assert_eq!(getpid.native.figure().unwrap().median, 110.0);
-        assert_eq!(getpid.ratio.as_ref().unwrap().passes, [0.5, 0.25]);
+        assert_eq!(getpid.native.figure().unwrap().passes, [100.0, 120.0]);
+        let ratio = getpid.ratio.as_ref().unwrap();
+        assert_eq!((ratio.low, ratio.high), (0.25, 0.5));
         assert_eq!(getpid.seed_ns, Some(200));
         assert_eq!(rows[1].vm.gap(), Some("missing fork"));
         assert_eq!(rows[1].ratio, None);
@@ -299,10 +303,19 @@ pub mod tests {
     }
 
     #[test]
-    fn medians_and_instructions() {
-        assert_eq!(Figure::of(vec![3.0, 1.0, 2.0]).unwrap().median, 2.0);
-        assert_eq!(Figure::of(vec![4.0, 1.0, 2.0, 3.0]).unwrap().median, 2.5);
-        assert_eq!(Figure::of(vec![]), None);
+    fn disturbed_rows_are_measured_again_and_others_left_out() {
+        assert_eq!(wanting(&sample(), 2), ["fork_exit"]);
+        let mut again = pass(&["fork_exit 4 4 4 9 100 ok"], None);
+        again.partial = true;
+        let whole = pass(&["fork_exit 5 5 5 9 200 ok", "getpid 9 9 9 9 100 ok"], None);
+        let rows = merge(&[whole.clone(), again.clone()], &[whole, again]);
+        assert_eq!(rows[0].vm.figure().unwrap().passes, [5.0, 4.0]);
+        assert_eq!(rows[1].vm.figure().unwrap().passes, [9.0]);
+        assert!(wanting(&rows, 1).is_empty());
+    }
+
+    #[test]
+    fn instructions_are_rounded() {
         assert_eq!(Instructions::of(100, 1_000, 4_049).per_call, 30);
         assert_eq!(Instructions::of(100, 1_000, 4_050).per_call, 31);
     }

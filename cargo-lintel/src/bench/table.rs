@@ -1,7 +1,8 @@
 //! The report as text and as a page of the documentation.
 
+use super::figure::{Figure, Ratio};
 use super::report::Report;
-use super::rows::{Figure, Life, Row};
+use super::rows::{Life, Row};
 use crate::profile::units::{self, Align::Left, Align::Right, grouped};
 use std::fmt::Write;
 
@@ -25,48 +26,73 @@ pub fn text(report: &Report) -> String {
     let host = &report.host;
     let _ = writeln!(
         text,
-        "{}, {} CPUs, Linux {}, QEMU {}, {}; ns a call, medians of {} passes",
-        host.cpu, host.cpus, host.linux, host.qemu, report.accel_kind, report.passes
+        "{}, {} CPUs, Linux {}, QEMU {}, {}; ns a call, from {} passes; other \
+         programs took {:.0} % of the computer's time",
+        host.cpu,
+        host.cpus,
+        host.linux,
+        host.qemu,
+        report.accel_kind,
+        report.passes,
+        report.others * 100.0
     );
     let rows: Vec<_> = report.rows.iter().map(cells).collect();
     text += &units::table(&COLUMNS, &rows);
     for gap in gaps(&report.rows) {
         let _ = writeln!(text, "{gap}");
     }
-    for line in boot(report) {
+    for line in boot(report).into_iter().chain(disturbed(&report.rows)) {
         let _ = writeln!(text, "{line}");
     }
     text
 }
 
 fn cells(row: &Row) -> Vec<String> {
-    let life = |life: &Life| life.figure().map_or(GAP.into(), |figure| ns(figure.median));
-    let ratio = |show: fn(&Figure) -> String| row.ratio.as_ref().map_or(GAP.into(), show);
+    let life = |life: &Life| life.figure().map_or(GAP.into(), |figure| ns(figure.value));
+    let ratio = |show: fn(&Ratio) -> String| row.ratio.as_ref().map_or(GAP.into(), show);
     vec![
         row.name.clone(),
         life(&row.native),
         life(&row.vm),
-        ratio(|figure| factor(figure.median)),
-        ratio(|figure| format!("{} to {}", factor(figure.min), factor(figure.max))),
+        ratio(|ratio| factor(ratio.value)),
+        ratio(|ratio| format!("{} to {}", factor(ratio.low), factor(ratio.high))),
         row.instructions
             .map_or(GAP.into(), |count| grouped(count.per_call)),
         row.seed_ns.map_or(String::new(), grouped),
     ]
 }
 
-/// Nanoseconds: one decimal below 100.
-fn ns(value: f64) -> String {
-    match value < 99.95 {
-        true => format!("{value:.1}"),
-        false => grouped(value.round() as u64),
+/// Nanoseconds: three digits.
+pub fn ns(value: f64) -> String {
+    match value {
+        ..9.995 => format!("{value:.2}"),
+        ..99.95 => format!("{value:.1}"),
+        _ => grouped(value.round() as u64),
     }
 }
 
-fn factor(value: f64) -> String {
-    match value < 9.995 {
-        true => format!("{value:.2}"),
-        false => format!("{value:.1}"),
+/// A ratio: two digits or three.
+pub fn factor(value: f64) -> String {
+    match value {
+        ..0.0995 => format!("{value:.3}"),
+        ..9.995 => format!("{value:.2}"),
+        _ => format!("{value:.1}"),
     }
+}
+
+/// The rows whose figures something else has disturbed, if there are any.
+fn disturbed(rows: &[Row]) -> Option<String> {
+    let is_disturbed = |row: &&Row| {
+        let mut figures = [&row.native, &row.vm].into_iter().filter_map(Life::figure);
+        figures.any(Figure::is_disturbed)
+    };
+    let names: Vec<_> = rows
+        .iter()
+        .filter(is_disturbed)
+        .map(|row| &*row.name)
+        .collect();
+    let list = names.join(", ");
+    (!names.is_empty()).then(|| format!("disturbed by other programs, do not rely on: {list}"))
 }
 
 /// One line for each gap.
@@ -106,7 +132,8 @@ pub fn page(report: &Report) -> String {
         "# Benchmark figures\n\n\
          Written by `{} --write-docs`. [Benchmarking](benchmarking.md) explains the columns.\n\n\
          | | |\n|---|---|\n| date | {} |\n| processor | {}, {} CPUs |\n| Linux | {} |\n\
-         | QEMU | {} |\n| accelerator | {} |\n| Lintel | {} |\n| passes | {}{} |\n\n",
+         | QEMU | {} |\n| accelerator | {} |\n| Lintel | {} |\n| passes | {}{} |\n\
+         | other programs | {:.0} % of the computer's time during the passes |\n\n",
         report.command,
         report.date,
         host.cpu,
@@ -116,7 +143,8 @@ pub fn page(report: &Report) -> String {
         report.accel_kind,
         report.version,
         report.passes,
-        if report.quick { ", quick" } else { "" }
+        if report.quick { ", quick" } else { "" },
+        report.others * 100.0
     );
     page += "Nanoseconds a call; instructions are those of the guest.\n\n";
     page += &markdown(&report.rows);
@@ -126,6 +154,9 @@ pub fn page(report: &Report) -> String {
     }
     for gap in gaps {
         let _ = writeln!(page, "- {gap}");
+    }
+    if let Some(line) = disturbed(&report.rows) {
+        let _ = writeln!(page, "\n{line}");
     }
     page += "\n## Boot\n\n";
     for line in boot(report) {
@@ -160,12 +191,12 @@ mod tests {
         assert_eq!(
             words,
             [
-                "getpid", "110", "40.0", "0.38", "0.25", "to", "0.50", "100", "200"
+                "getpid", "110", "40.0", "0.36", "0.25", "to", "0.50", "100", "200"
             ],
             "{text}"
         );
         assert!(
-            lines[3].starts_with("fork_exit") && lines[3].contains("5.0     -"),
+            lines[3].starts_with("fork_exit") && lines[3].contains("5.00     -"),
             "{text}"
         );
         assert!(text.contains("\nfork_exit: VM: missing fork\n"));
@@ -182,7 +213,8 @@ mod tests {
             "| date | 2024-02-29 |",
             "| processor | A CPU, 2 CPUs |",
             "| accelerator | KVM (hardware virtualisation) |",
-            "| getpid | 110 | 40.0 | 0.38 | 0.25 to 0.50 | 100 | 200 |",
+            "| getpid | 110 | 40.0 | 0.36 | 0.25 to 0.50 | 100 | 200 |",
+            "| other programs | 25 % of the computer's time during the passes |",
             "- fork_exit: VM: missing fork",
         ] {
             assert!(page.contains(part), "{part} in {page}");

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// The most stack a fast handler may use, in bytes, its return address included.
 const STACK_LIMIT: u64 = 512;
 /// The most code and initialised data the object may have, in bytes.
-const SIZE_LIMIT: u64 = 256 << 10;
+const SIZE_LIMIT: u64 = 512 << 10;
 /// The names of fast handlers begin with this, those of their ways out with [`COLD`].
 const FAST: &str = "lintel_fast_";
 /// The cold path of a fast handler is not itself fast.

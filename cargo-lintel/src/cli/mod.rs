@@ -82,9 +82,7 @@ pub struct Run {
     pub cwd: Option<PathBuf>,
     /// Reports wanted: boot, clock, lower, syscalls, console, irq; and events, each as it happens:
     /// strace, irqs, faults, lowering
-    #[arg(long, value_name = "LIST", value_delimiter = ',', hide_possible_values = true,
-        value_parser = ["lower", "syscalls", "boot", "console", "clock", "irq",
-            "strace", "irqs", "faults", "lowering"])]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub debug: Vec<String>,
     /// Stop the program after this many seconds
     #[arg(long, value_name = "SECS", value_parser = seconds)]

@@ -2,6 +2,7 @@
 
 use super::record::{Call, Profile};
 use super::units::{self, Align::Left, Align::Right, change, time};
+use super::usual::Usual;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -20,15 +21,17 @@ struct Cost {
     total: u64,
     avg: u64,
     p50: u64,
+    usual: Option<Usual>,
 }
 
 impl Cost {
-    fn of(call: &Call) -> Self {
+    fn of(call: &Call, profile: &Profile) -> Self {
         Self {
             calls: call.calls,
             total: call.total_ns,
             avg: call.avg_ns,
             p50: call.p50_ns,
+            usual: Usual::of(call, profile),
         }
     }
 }
@@ -42,11 +45,11 @@ impl Diff {
         let mut rows: BTreeMap<u64, Row> = BTreeMap::new();
         for call in &before.calls {
             let row = rows.entry(call.nr).or_default();
-            (row.name, row.before) = (call.title(), Cost::of(call));
+            (row.name, row.before) = (call.title(), Cost::of(call, before));
         }
         for call in &after.calls {
             let row = rows.entry(call.nr).or_default();
-            (row.name, row.after) = (call.title(), Cost::of(call));
+            (row.name, row.after) = (call.title(), Cost::of(call, after));
         }
         let mut rows: Vec<_> = rows.into_values().collect();
         rows.sort_by_key(|row| Reverse(row.before.total.abs_diff(row.after.total)));
@@ -79,23 +82,33 @@ impl Diff {
         text + "\n" + &units::table(&columns, &rows)
     }
 
-    /// The calls in both profiles whose average has grown by more than `limit`, a fraction.
+    /// The calls in both profiles whose usual cost has certainly grown by more than `limit`, a
+    /// fraction.
     pub fn beyond(&self, limit: f64) -> Vec<String> {
-        let grown = |row: &&Row| {
-            let both = row.before.calls > 0 && row.after.calls > 0;
-            both && row.after.avg as f64 > row.before.avg as f64 * (1.0 + limit)
+        let grown = |row: &Row| {
+            let (before, after) = (row.before.usual?, row.after.usual?);
+            let growth = after.growth(before);
+            let described = || {
+                let (from, to) = (time(before.high as u64), time(after.low as u64));
+                let percent = growth * 100.0;
+                format!(
+                    "{} {from} -> {to} a call without the slowest 5 % (at least {percent:+.1} %)",
+                    row.name
+                )
+            };
+            (growth > limit).then(described)
         };
-        let describe = |row: &Row| {
-            let (before, after) = (row.before.avg, row.after.avg);
-            let grown = change(before, after);
-            format!(
-                "{} {} -> {} a call ({grown})",
-                row.name,
-                time(before),
-                time(after)
-            )
+        self.0.iter().filter_map(grown).collect()
+    }
+
+    /// The calls in both profiles that were made too few times to be judged.
+    pub fn unjudged(&self) -> Vec<&str> {
+        let few = |row: &&Row| {
+            let (before, after) = (row.before, row.after);
+            let judged = before.usual.is_some() && after.usual.is_some();
+            before.calls > 0 && after.calls > 0 && !judged
         };
-        self.0.iter().filter(grown).map(describe).collect()
+        self.0.iter().filter(few).map(|row| &*row.name).collect()
     }
 }
 
@@ -176,9 +189,23 @@ mod tests {
         let diff = Diff::of(&before, &after);
         assert_eq!(
             diff.beyond(0.10),
-            ["read 100 ns -> 115 ns a call (+15.0 %)"]
+            ["read 90 ns -> 105 ns a call without the slowest 5 % (at least +16.6 %)"]
         );
         assert!(diff.beyond(0.20).is_empty());
         assert!(Diff::of(&after, &before).beyond(0.10).is_empty());
+        assert_eq!(diff.unjudged(), ["write"]);
+    }
+
+    #[test]
+    fn one_slow_call_is_not_growth() {
+        let before = Profile::parse(SAMPLE).unwrap();
+        let after = SAMPLE.replace(
+            "\"total_ns\":10000,\"avg_ns\":100,\"min_ns\":30,\"max_ns\":921",
+            "\"total_ns\":59079,\"avg_ns\":591,\"min_ns\":30,\"max_ns\":50000",
+        );
+        let after = after.replace("[40,1]", "[63,1]");
+        let after = Profile::parse(&after).unwrap();
+        assert!(after.calls[0].avg_ns > 5 * before.calls[0].avg_ns);
+        assert!(Diff::of(&before, &after).beyond(0.05).is_empty());
     }
 }

@@ -25,58 +25,68 @@ pub fn page(profile: &Profile, top: Option<usize>) -> String {
     page += &call_table(calls, profile.total_ns());
     page += &cause_table(profile);
     page += "<h2>Distributions</h2>\n<p class=\"dim\">Time of a call on a logarithmic scale, four \
-             bars for each power of two; heights are square roots of counts.</p>\n";
+             bars for each power of two, or one where they would be too many; heights are square \
+             roots of counts.</p>\n<div class=\"grid\">\n";
     for call in calls {
         let name = escape(&call.title());
-        let _ = writeln!(page, "<h3 id=\"call-{}\">{name}</h3>", call.nr);
+        let _ = writeln!(page, "<section id=\"call-{}\">\n<h3>{name}</h3>", call.nr);
         page += &details(call);
         page += &svg::histogram(&call.hist, |cycles| profile.ns(cycles));
+        page += "</section>\n";
     }
+    page += "</div>\n";
     page + "</body>\n</html>\n"
 }
 
 fn call_table(calls: &[Call], total: u64) -> String {
-    let mut text = head(
-        "System calls",
-        &[
-            "call", "calls", "total", "share", "", "avg", "min", "p50", "p90", "p99", "max",
-            "blocked", "bytes",
-        ],
-    );
+    // As in the table for a terminal, a column without content is left out.
+    let blocked = calls.iter().any(|call| call.blocked_ns > 0);
+    let moved = calls.iter().any(|call| call.bytes > 0);
+    let mut columns = vec![
+        "call", "calls", "total", "share", "", "avg", "min", "p50", "p90", "p99", "max",
+    ];
+    columns.extend(blocked.then_some("blocked"));
+    columns.extend(moved.then_some("bytes"));
+    let mut text = head("System calls", &columns);
     for call in calls {
-        let share = share(call.total_ns, total);
-        let _ = write!(
-            text,
-            "<tr><td><a href=\"#call-{}\">{}</a></td><td>{}</td><td>{}</td><td>{:.1} %</td>{}",
-            call.nr,
-            escape(&call.title()),
-            grouped(call.calls),
-            time(call.total_ns),
-            share * 100.0,
-            bar(share)
-        );
-        let times = [
-            call.avg_ns,
-            call.min_ns,
-            call.p50_ns,
-            call.p90_ns,
-            call.p99_ns,
-            call.max_ns,
-        ];
-        for ns in times {
-            let _ = write!(text, "<td>{}</td>", time(ns));
-        }
-        let blocked = match call.blocked_ns {
+        text += &call_row(call, total);
+        let sleep = match call.blocked_ns {
             0 => String::new(),
             ns => time(ns),
         };
-        let _ = writeln!(
-            text,
-            "<td>{blocked}</td><td>{}</td></tr>",
-            bytes(call.bytes)
-        );
+        let optional = [(blocked, sleep), (moved, bytes(call.bytes))];
+        for (_, cell) in optional.iter().filter(|column| column.0) {
+            let _ = write!(text, "<td>{cell}</td>");
+        }
+        text += "</tr>\n";
     }
     text + "</table></div>\n"
+}
+
+/// The columns that every call has; the row is left open.
+fn call_row(call: &Call, total: u64) -> String {
+    let share = share(call.total_ns, total);
+    let mut text = format!(
+        "<tr><td><a href=\"#call-{}\">{}</a></td><td>{}</td><td>{}</td><td>{:.1} %</td>{}",
+        call.nr,
+        escape(&call.title()),
+        grouped(call.calls),
+        time(call.total_ns),
+        share * 100.0,
+        bar(share)
+    );
+    let times = [
+        call.avg_ns,
+        call.min_ns,
+        call.p50_ns,
+        call.p90_ns,
+        call.p99_ns,
+        call.max_ns,
+    ];
+    for ns in times {
+        let _ = write!(text, "<td>{}</td>", time(ns));
+    }
+    text
 }
 
 fn cause_table(profile: &Profile) -> String {
@@ -119,8 +129,9 @@ fn bar(share: f64) -> String {
 fn details(call: &Call) -> String {
     let doors = call.doors;
     let mut text = format!(
-        "<p class=\"dim\">{} calls: {} lowered, {} trapped, {} direct",
+        "<p class=\"dim\">{} {}: {} lowered, {} trapped, {} direct",
         grouped(call.calls),
+        if call.calls == 1 { "call" } else { "calls" },
         grouped(doors.lowered),
         grouped(doors.trapped),
         grouped(doors.direct)
@@ -147,7 +158,18 @@ mod tests {
         assert!(page.contains("<title>Profile of a&lt;b</title>") && !page.contains("a<b"));
         assert_eq!(page.matches("<svg").count(), 3);
         assert!(page.contains("errors: EIO 3, EBADF 2") && page.contains("port serial"));
-        assert!(!page.contains("Incomplete"));
+        assert!(!page.contains("Incomplete") && page.contains("1 call: 0 lowered"));
+        assert!(page.contains("<th>blocked</th><th>bytes</th>"));
+    }
+
+    #[test]
+    fn a_column_without_content_is_left_out() {
+        let calm = SAMPLE.replace("\"blocked_ns\":5", "\"blocked_ns\":0");
+        let page = page(&Profile::parse(&calm).unwrap(), None);
+        assert!(!page.contains("<th>blocked</th>") && page.contains("<th>bytes</th>"));
+        let table = page.split("</table>").next().unwrap();
+        assert_eq!(table.matches("<th>").count(), 12);
+        assert_eq!(table.matches("<td").count(), 3 * 12);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod record;
 mod svg;
 mod table;
 pub mod units;
+mod usual;
 
 use crate::failure;
 use anyhow::Result;
@@ -38,7 +39,8 @@ pub fn show(path: &Path, options: &Options) -> Result<u8> {
     Ok(0)
 }
 
-/// Compares two profiles; 1 if a call has become dearer by more than `limit` (a fraction).
+/// Compares two profiles; 1 if a call has usually become dearer by more than `limit` (a
+/// fraction).
 pub fn diff(before: &Path, after: &Path, limit: Option<f64>) -> Result<u8> {
     let (before, after) = (Profile::read(before)?, Profile::read(after)?);
     let diff = diff::Diff::of(&before, &after);
@@ -47,6 +49,14 @@ pub fn diff(before: &Path, after: &Path, limit: Option<f64>) -> Result<u8> {
     let beyond = diff.beyond(limit);
     for change in &beyond {
         print(&format!("beyond {:.1} %: {change}\n", limit * 100.0));
+    }
+    let unjudged = diff.unjudged();
+    if !unjudged.is_empty() {
+        print(&format!(
+            "not judged (below {} calls): {}\n",
+            usual::Usual::CALLS,
+            unjudged.join(", ")
+        ));
     }
     Ok(u8::from(!beyond.is_empty()))
 }

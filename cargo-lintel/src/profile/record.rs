@@ -24,8 +24,14 @@ pub struct Header {
     pub clock: String,
     /// The platform.
     pub platform: String,
-    /// What measuring a call costs, in cycles. It is part of the times.
+    /// What measuring a call costs, in cycles.
     pub overhead_cycles: u64,
+    /// What a call that does nothing measures: the part of that which is in every call's time.
+    #[serde(default)]
+    pub empty_cycles: u64,
+    /// The number of a profile that was asked for while the program ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<u64>,
     /// The machine.
     #[serde(default)]
     pub machine: String,
@@ -121,7 +127,7 @@ pub struct Profile {
     pub causes: Vec<Cause>,
     /// The last line.
     pub end: Option<End>,
-    /// Why the file has no last line, if the runner has noted it.
+    /// Why this is not the profile of the whole run, if the runner has noted it.
     pub incomplete: Option<String>,
 }
 
@@ -164,12 +170,14 @@ impl Profile {
         for (at, line) in text.split_inclusive('\n').enumerate() {
             last = at + 1;
             let fail = |what| (at + 1, what);
-            if profile.end.is_some() || profile.incomplete.is_some() {
+            let value = object(line, at == 0).map_err(fail)?;
+            // The end of the run may be missing behind a profile that was asked for.
+            let noted = profile.header.snapshot.is_some() && value.get("incomplete").is_some();
+            if profile.incomplete.is_some() || profile.end.is_some() && !noted {
                 return Err(fail(
                     "there is something after the end of the profile".into(),
                 ));
             }
-            let value = object(line, at == 0).map_err(fail)?;
             match at {
                 0 => profile.header = header(value).map_err(fail)?,
                 _ => profile.add(value).map_err(fail)?,
@@ -216,8 +224,8 @@ impl Profile {
     /// Why this is not the whole profile, if it is not.
     pub fn gap(&self) -> Option<&str> {
         match (self.end, &self.incomplete) {
-            (Some(_), _) => None,
-            (None, Some(why)) => Some(why),
+            (_, Some(why)) => Some(why),
+            (Some(_), None) => None,
             (None, None) => Some("the file has no last line"),
         }
     }
@@ -247,7 +255,7 @@ fn header(value: Value) -> Result<Header, String> {
             "the profile has version {version}, this tool reads version {VERSION}"
         )),
         None => Err(match value.get("incomplete").and_then(Value::as_str) {
-            Some(why) => format!("there is no profile: {why}"),
+            Some(why) => format!("INCOMPLETE: there is no profile: {why}"),
             None => FOREIGN.into(),
         }),
     }
@@ -263,7 +271,7 @@ pub mod tests {
 
     /// A small profile as the kernel and the runner write it.
     pub const SAMPLE: &str = concat!(
-        r#"{"lintel_profile":1,"version":"0.1.0","tsc_khz":2000000,"clock":"pvclock","platform":"kvm","overhead_cycles":48,"machine":"microvm","accel":"kvm","program":"a<b","args":["-n"]}"#,
+        r#"{"lintel_profile":1,"version":"0.1.0","tsc_khz":2000000,"clock":"pvclock","platform":"kvm","overhead_cycles":48,"empty_cycles":24,"machine":"microvm","accel":"kvm","program":"a<b","args":["-n"]}"#,
         "\n",
         r#"{"nr":0,"name":"read","calls":100,"total_ns":10000,"avg_ns":100,"min_ns":30,"max_ns":921,"p50_ns":90,"p90_ns":120,"p99_ns":876,"blocked_ns":0,"bytes":276924,"errors":{},"doors":{"direct":0,"lowered":99,"trapped":1},"hist":[[26,60],[27,39],[40,1]]}"#,
         "\n",
@@ -301,6 +309,11 @@ pub mod tests {
             (2, Some("the file has no last line"))
         );
         let noted = lines[..2].concat() + "{\"incomplete\":\"QEMU died\"}\n";
+        assert_eq!(Profile::parse(&noted).unwrap().gap(), Some("QEMU died"));
+        let asked = SAMPLE.replacen("\"machine\"", "\"snapshot\":2,\"machine\"", 1);
+        let profile = Profile::parse(&asked).unwrap();
+        assert_eq!((profile.header.snapshot, profile.gap()), (Some(2), None));
+        let noted = asked + "{\"incomplete\":\"QEMU died\"}\n";
         assert_eq!(Profile::parse(&noted).unwrap().gap(), Some("QEMU died"));
     }
 

@@ -7,9 +7,11 @@ use std::fmt::Write;
 /// The most bars in a drawing.
 const BARS: usize = 64;
 /// Size of the plot, and the room for the axis below it, in pixels.
-const SIZE: (f64, f64, f64) = (640.0, 110.0, 22.0);
-/// Labels on the axis, at most.
-const LABELS: usize = 7;
+const SIZE: (f64, f64, f64) = (440.0, 110.0, 22.0);
+/// Room for at least so many bars: a single one does not fill the plot.
+const ROOM: usize = 20;
+/// Pixels that a label on the axis needs, with the gap to the next one.
+const LABEL: f64 = 58.0;
 
 /// Draws the counts; `ns` turns cycles into nanoseconds. Heights are square roots, so that rare
 /// calls are seen beside frequent ones.
@@ -19,7 +21,7 @@ pub fn histogram(hist: &[(u64, u64)], ns: impl Fn(u64) -> u64) -> String {
     };
     let (width, height, axis) = SIZE;
     let highest = counts.iter().copied().max().unwrap_or(1).max(1) as f64;
-    let step = width / counts.len().max(8) as f64;
+    let step = width / counts.len().max(ROOM) as f64;
     let mut svg = format!(
         "<svg viewBox=\"0 0 {width} {}\" role=\"img\" aria-label=\"distribution of the time of a \
          call\">\n",
@@ -39,8 +41,9 @@ pub fn histogram(hist: &[(u64, u64)], ns: impl Fn(u64) -> u64) -> String {
             grouped(count)
         );
     }
-    let every = counts.len().div_ceil(LABELS);
-    for at in (0..=counts.len()).step_by(every) {
+    let every = (LABEL / step).ceil() as usize;
+    let fits = |at: &usize| *at as f64 * step + LABEL <= width;
+    for at in (0..=counts.len()).step_by(every.max(1)).filter(fits) {
         let _ = writeln!(
             svg,
             "<text x=\"{:.1}\" y=\"{}\">{}</text>",
@@ -69,5 +72,27 @@ mod tests {
             "{svg}"
         );
         assert_eq!(histogram(&[], |cycles| cycles), "");
+    }
+
+    #[test]
+    fn labels_neither_overlap_nor_leave_the_drawing() {
+        for last in [8, 9, 11, 20, 27, 28, 29, 40, 71, 72, 200] {
+            let svg = histogram(&[(8, 1), (last, 1)], |cycles| cycles);
+            let places: Vec<f64> = svg
+                .split("<text x=\"")
+                .skip(1)
+                .map(|rest| rest.split('"').next().unwrap().parse().unwrap())
+                .collect();
+            assert_eq!(places[0], 0.0);
+            assert!(
+                places
+                    .windows(2)
+                    .all(|pair| pair[1] - pair[0] >= LABEL - 0.1)
+            );
+            assert!(
+                places[places.len() - 1] + LABEL <= SIZE.0 + 0.1,
+                "{places:?}"
+            );
+        }
     }
 }

@@ -32,6 +32,9 @@ const CALLS: [(&str, units::Align); 15] = [
 /// The profile (sorted) as text: a heading, the calls, errors, the causes.
 pub fn text(profile: &Profile, top: Option<usize>) -> String {
     let mut text = heading(profile);
+    if let Some(number) = profile.header.snapshot {
+        text += &format!("snapshot {number}: the program was running\n");
+    }
     if let Some(why) = profile.gap() {
         text += &format!("INCOMPLETE: {why}\n");
     }
@@ -60,7 +63,8 @@ pub fn heading(profile: &Profile) -> String {
         .map(|end| format!(" of a run of {}", time(end.run_ns)));
     format!(
         "{} ({}): {} calls, {}{}\n\
-         Lintel {}, platform {}, clock {}, TSC {} MHz; measuring costs {} a call, not subtracted\n",
+         Lintel {}, platform {}, clock {}, TSC {} MHz; measuring costs {} a call, {} of it \
+         in its time\n",
         words.join(" ").trim(),
         [&*header.machine, &*header.accel].join(" ").trim(),
         units::grouped(calls),
@@ -71,6 +75,7 @@ pub fn heading(profile: &Profile) -> String {
         header.clock,
         header.tsc_khz / 1000,
         time(profile.ns(header.overhead_cycles)),
+        time(profile.ns(header.empty_cycles)),
     )
 }
 
@@ -175,7 +180,10 @@ mod tests {
             lines[0],
             "a<b -n (microvm kvm): 103 calls, 100 µs of a run of 5.00 ms"
         );
-        assert!(lines[1].ends_with("TSC 2000 MHz; measuring costs 24 ns a call, not subtracted"));
+        assert!(
+            lines[1]
+                .ends_with("TSC 2000 MHz; measuring costs 24 ns a call, 12 ns of it in its time")
+        );
         let words = |line: &str| {
             line.split_whitespace()
                 .map(str::to_owned)

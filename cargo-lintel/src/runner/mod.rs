@@ -1,12 +1,13 @@
 //! Runs a program in its second life: prepares what the machine needs, boots it, reports.
 
 pub mod accel;
+mod bell;
 pub mod control;
 pub mod install;
 pub mod native;
 pub mod qemu;
 pub mod recorder;
-mod reporter;
+pub mod reporter;
 pub mod session;
 pub mod stdio;
 mod symbolize;
@@ -292,7 +293,9 @@ fn command_line(request: &Request, input: Input) -> CommandLine {
         line.set("debug", request.debug.join(","));
     }
     if request.profile.is_some() {
+        let (port, irq) = qemu::port::DOORBELL;
         line.set("profile", format!("{:#x}", qemu::port::PROFILE));
+        line.set("doorbell", format!("{port:#x}:{irq}"));
     }
     if strace::wanted(&request.debug) {
         line.set("events", format!("{:#x}", qemu::port::EVENTS));

@@ -16,6 +16,8 @@ pub mod port {
     pub const CTL: u16 = 0x5e1;
     /// Bytes written here are the profile.
     pub const PROFILE: u16 = 0x5e2;
+    /// A UART whose input asks for a profile, and its interrupt line.
+    pub const DOORBELL: (u16, u8) = (0x2f8, 3);
     /// Bytes written here are the debug events.
     pub const EVENTS: u16 = 0x5e3;
     /// A write here ends QEMU.
@@ -77,8 +79,8 @@ pub struct Config {
     pub count_instructions: bool,
     /// The descriptors of two connected stream sockets: standard error and control channel.
     pub streams: (i32, i32),
-    /// The same for the profile, if there is to be one.
-    pub profile: Option<i32>,
+    /// The same for the profile, if there is to be one, and for the doorbell that asks for it.
+    pub profile: Option<(i32, i32)>,
     /// The same for the debug events.
     pub events: Option<i32>,
     /// More arguments, as the user gave them.
@@ -113,6 +115,8 @@ pub fn arguments(config: &Config) -> Vec<OsString> {
     push(&["-chardev", "stdio,id=con,signal=off"]);
     match virtio {
         true => push(&[
+            "-global",
+            NOTIFY_AT_ONCE,
             "-device",
             "virtio-serial-device,max_ports=2",
             "-device",
@@ -121,7 +125,7 @@ pub fn arguments(config: &Config) -> Vec<OsString> {
         false => push(&["-serial", "chardev:con"]),
     }
     let (err, ctl) = config.streams;
-    let profile = config.profile.map(|fd| ("prof", fd, port::PROFILE));
+    let profile = config.profile.map(|(fd, _)| ("prof", fd, port::PROFILE));
     let events = config.events.map(|fd| ("events", fd, port::EVENTS));
     let streams = [("err", err, port::ERR), ("ctl", ctl, port::CTL)];
     for (name, fd, port) in streams.into_iter().chain(profile).chain(events) {
@@ -129,6 +133,14 @@ pub fn arguments(config: &Config) -> Vec<OsString> {
         push(&[
             "-device",
             &format!("isa-debugcon,iobase={port:#x},chardev={name}"),
+        ]);
+    }
+    if let Some((_, fd)) = config.profile {
+        let (port, line) = port::DOORBELL;
+        push(&["-chardev", &format!("socket,id=bell,fd={fd}")]);
+        push(&[
+            "-device",
+            &format!("isa-serial,iobase={port:#x},irq={line},chardev=bell"),
         ]);
     }
     push(&[
@@ -139,6 +151,11 @@ pub fn arguments(config: &Config) -> Vec<OsString> {
     args.extend(config.extra.iter().cloned());
     args
 }
+
+/// A notification is handled in its own exit, not by QEMU's main loop after a wake-up: the driver
+/// waits for it in any case. And QEMU need not dismantle the event channels when it ends, which a
+/// kernel makes it wait for.
+const NOTIFY_AT_ONCE: &str = "virtio-mmio.ioeventfd=off";
 
 /// Where microvm puts its first virtio device, for the kernel: the transport's address and the
 /// interrupt line it has when there is no ACPI.
@@ -315,7 +332,7 @@ mod tests {
         }
         config.count_instructions = true;
         config.extra = vec!["-s".into()];
-        config.profile = Some(9);
+        config.profile = Some((9, 13));
         config.events = Some(11);
         let direct = text(&config);
         assert!(
@@ -328,6 +345,10 @@ mod tests {
         );
         assert!(
             direct.contains("socket,id=prof,fd=9 -device isa-debugcon,iobase=0x5e2,chardev=prof"),
+            "{direct}"
+        );
+        assert!(
+            direct.contains("id=bell,fd=13 -device isa-serial,iobase=0x2f8,irq=3,chardev=bell"),
             "{direct}"
         );
         assert!(direct.ends_with(" -s"), "{direct}");

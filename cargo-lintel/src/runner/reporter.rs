@@ -2,10 +2,25 @@
 
 use super::control::{self, Event, Line};
 use super::{Request, symbolize};
+use crate::failure;
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Fails if events cannot be written to `path`. What is there stays as it is.
+pub fn check(path: &Path) -> Result<()> {
+    let mut options = File::options();
+    let opened = options.write(true).create(true).truncate(false).open(path);
+    opened.map(drop).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> anyhow::Error {
+    failure::user(format!(
+        "cannot write the events to {}: {error}",
+        path.display()
+    ))
+}
 
 /// Prints what the kernel says, with names for addresses, and keeps the events.
 pub struct Reporter {
@@ -17,9 +32,7 @@ pub struct Reporter {
 impl Reporter {
     /// Opens the file of the events, if there is to be one.
     pub fn new(request: &Request) -> Result<Self> {
-        let create = |path: &PathBuf| {
-            File::create(path).with_context(|| format!("cannot write {}", path.display()))
-        };
+        let create = |path: &PathBuf| File::create(path).map_err(|error| unwritable(path, &error));
         let events = request.events.as_ref().map(create).transpose()?;
         Ok(Self {
             elf: request.elf.clone(),

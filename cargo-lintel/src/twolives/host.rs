@@ -6,9 +6,19 @@ use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-/// Crates of Lintel whose unit tests run on the host.
+/// Packages of Lintel, beside the platforms, whose tests run on the host. Those of `library-bench` are
+/// its benches, each run once.
+const HOST_TESTABLE: [&str; 5] = [
+    "unikernel",
+    "cargo-lintel",
+    "lintel",
+    "syscall-bench",
+    "library-bench",
+];
+
+/// Whether a package of Lintel has tests that run on the host.
 fn is_host_testable(name: &str) -> bool {
-    name == "unikernel" || name == "cargo-lintel" || name.starts_with("platform-")
+    HOST_TESTABLE.contains(&name) || name.starts_with("platform-")
 }
 
 /// Runs the unit tests: in Lintel's own workspace those of every host-testable crate, each on its
@@ -54,8 +64,15 @@ fn cargo_test(project: &Project, package: Option<&str>) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+/// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; …`, or the `Success` of a bench that
+/// Criterion has run once.
 fn count(line: &str) -> Option<Tally> {
+    if line == "Success" {
+        return Some(Tally {
+            passed: 1,
+            ..Tally::default()
+        });
+    }
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let number = |word: &str| {
         let part = counts.split("; ").find(|part| part.ends_with(word))?;
@@ -85,5 +102,6 @@ mod tests {
             })
         );
         assert_eq!(count("test x ... ok"), None);
+        assert_eq!(count("Success").map(|tally| tally.passed), Some(1));
     }
 }

@@ -27,6 +27,7 @@
 //! timeout = 60                  # seconds that one life may take
 //! alone = true                  # nothing else runs meanwhile
 //! skip = "a reason"             # do not run it; it counts as skipped
+//! as_root = false               # true: skip it where the process would not have root's powers
 //! expect_code = 0               # the exit code in both lives; default: 0
 //! expect_stdout_contains = ["text"]     # in both lives
 //! expect_stderr_contains = ["text"]     # in the machine
@@ -95,6 +96,8 @@ pub struct Case {
     #[serde(default)]
     pub alone: bool,
     pub skip: Option<String>,
+    #[serde(default)]
+    pub as_root: bool,
     #[serde(default)]
     pub expect_code: u8,
     #[serde(default)]

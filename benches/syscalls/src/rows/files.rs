@@ -2,7 +2,7 @@
 
 use super::{Row, row};
 use crate::errno::verify;
-use crate::fixture::{self, Fixture};
+use crate::fixture::{self, Crowd, Fixture};
 use crate::meter::{Meter, Outcome};
 use crate::sys::{call, open};
 use std::ffi::CStr;
@@ -16,6 +16,16 @@ pub const ROWS: &[Row] = &[
         stat_1,
     ),
     row("stat_3", "stat(\"a/b/c\", &stat): three components", stat_3),
+    row(
+        "stat_10",
+        "stat(\"5\", &stat) in a directory of 10 names",
+        stat_10,
+    ),
+    row(
+        "stat_100k",
+        "stat(\"5\", &stat) in a directory of 100,000 names",
+        stat_100k,
+    ),
     row(
         "statx",
         "statx(AT_FDCWD, \"f\", 0, STATX_BASIC_STATS, &statx)",
@@ -44,6 +54,16 @@ fn stat_1(meter: &mut Meter) -> Outcome {
 fn stat_3(meter: &mut Meter) -> Outcome {
     let _file = Fixture::deep();
     stat(meter, fixture::DEEP, 0)
+}
+
+fn stat_10(meter: &mut Meter) -> Outcome {
+    let _names = Crowd::new(10)?;
+    stat(meter, c"5", 0)
+}
+
+fn stat_100k(meter: &mut Meter) -> Outcome {
+    let _names = Crowd::new(100_000)?;
+    stat(meter, c"5", 0)
 }
 
 /// Measures `stat` of a regular file of this size.
