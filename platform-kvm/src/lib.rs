@@ -47,6 +47,10 @@ impl Platform for Kvm {
         Qemu.attach_console(address, line);
     }
 
+    fn attach_doorbell(&self, port: u16, line: u8) {
+        Qemu.attach_doorbell(port, line);
+    }
+
     fn console_read(&self, buffer: &mut [u8]) -> usize {
         Qemu.console_read(buffer)
     }

@@ -3,7 +3,7 @@
 //! - [`boot`]: PVH and Multiboot2 entry, long mode, the drop to ring 3;
 //! - [`monitor`]: ring 0 afterwards: interrupt and exception entry, monitor calls;
 //! - devices, driven from ring 3 through monitor calls: [`serial`], [`pic`], [`timer`], [`clock`],
-//!   [`power`]; and by memory-mapped registers: [`virtio`].
+//!   [`power`], [`doorbell`]; and by memory-mapped registers: [`virtio`].
 //!
 //! [`Qemu`] puts them together for machines without KVM (TCG); `platform-kvm` replaces what is
 //! better done otherwise there.
@@ -15,6 +15,7 @@ extern crate alloc;
 #[cfg(not(test))]
 pub mod boot;
 pub mod clock;
+pub mod doorbell;
 pub mod monitor;
 pub mod pic;
 pub mod power;
@@ -44,6 +45,7 @@ pub fn classify(vector: u8) -> Interrupt {
             Interrupt::Console
         }
         SERIAL_LINE => Interrupt::Console,
+        line if doorbell::rang(line) => Interrupt::Doorbell,
         _ => Interrupt::Spurious,
     }
 }
@@ -89,6 +91,10 @@ impl Platform for Qemu {
 
     fn attach_console(&self, address: usize, line: u8) {
         virtio::attach(address, line);
+    }
+
+    fn attach_doorbell(&self, port: u16, line: u8) {
+        doorbell::attach(port, line);
     }
 
     fn console_read(&self, buffer: &mut [u8]) -> usize {

@@ -46,6 +46,16 @@ impl Program {
     pub fn memory(&self) -> Range<usize> {
         self.vaddr as usize..(self.vaddr + self.memsz) as usize
     }
+
+    /// Where its bytes are in the file.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many of its bytes are in the file.
+    pub fn file_size(&self) -> usize {
+        self.filesz as usize
+    }
 }
 
 /// The running image's headers.
@@ -82,7 +92,7 @@ impl Elf {
     }
 
     /// The loadable segments.
-    pub fn segments(&self) -> impl Iterator<Item = Program> {
+    pub fn segments(self) -> impl Iterator<Item = Program> {
         let (address, size, count) = self.phdr();
         (0..count)
             // SAFETY: `at`'s caller promised the program headers.

@@ -2,8 +2,7 @@
 
 use crate::cpu::CPU;
 use crate::irq::Frame;
-use crate::profile::{Cause, caused};
-use crate::{events, lower, mm, process, report, uaccess};
+use crate::{events, lower, mm, process, profile, report, uaccess};
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -38,13 +37,11 @@ pub fn in_library(rip: usize) -> bool {
 
 /// Entered from the exception upcall, on the fault stack, soft interrupt flag closed.
 pub(crate) extern "C" fn on_exception(frame: &mut Frame) {
-    let cause = match frame.vector {
-        vector::PAGE => Cause::PageFault,
-        vector::PROTECTION => Cause::ProtectionFault,
-        _ => Cause::OtherFault,
-    };
     let [vector, error, rip, rsp] = [frame.vector, frame.error, frame.rip, frame.rsp];
-    if !events::fault(vector, error, rip, rsp, || caused(cause, || resolve(frame))) {
+    let resolved = events::fault(vector, error, rip, rsp, || {
+        profile::fault(vector, || resolve(frame))
+    });
+    if !resolved {
         fatal(frame);
     }
     CPU.fault_depth.fetch_sub(1, Relaxed);

@@ -30,12 +30,10 @@ extern crate alloc;
 pub mod boot;
 pub mod console;
 pub mod cpu;
+pub mod cred;
 pub mod elf;
 pub mod errno;
-#[cfg_attr(
-    any(lintel_without_profiler, not(any(feature = "events", test))),
-    path = "events/absent.rs"
-)]
+#[cfg_attr(not(any(feature = "events", test)), path = "events/absent.rs")]
 pub mod events;
 pub mod fault;
 pub mod fs;
@@ -45,10 +43,7 @@ pub mod mm;
 pub mod options;
 pub mod platform;
 pub mod process;
-#[cfg_attr(
-    any(lintel_without_profiler, not(any(feature = "profile", test))),
-    path = "profile/absent.rs"
-)]
+#[cfg_attr(not(any(feature = "profile", test)), path = "profile/absent.rs")]
 pub mod profile;
 pub mod report;
 pub mod rng;
@@ -58,3 +53,4 @@ pub mod sync;
 pub mod sys;
 pub mod time;
 pub mod uaccess;
+pub mod wait;

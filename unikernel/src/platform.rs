@@ -47,6 +47,8 @@ pub enum Interrupt {
     Console,
     /// Nobody claims it.
     Spurious,
+    /// The doorbell: somebody outside wants the library's attention.
+    Doorbell,
 }
 
 /// Counts that a platform keeps of what costs VM exits.
@@ -72,6 +74,10 @@ pub trait Platform: Sync {
     /// Makes the virtio console whose MMIO transport is at `address`, with interrupt line `line` of
     /// the PIC, the console from here on. Needs the kernel heap.
     fn attach_console(&self, address: usize, line: u8);
+
+    /// Opens the 16550 at I/O port `port`, interrupt line `line` of the PIC, as a doorbell: every
+    /// byte it receives is an [`Interrupt::Doorbell`].
+    fn attach_doorbell(&self, port: u16, line: u8);
 
     /// Takes received console bytes, at most `buffer.len()`; 0 when there are none.
     fn console_read(&self, buffer: &mut [u8]) -> usize;

@@ -1,4 +1,6 @@
-//! The one process: how it starts and how it ends.
+//! The one process: how it starts and how it ends. [`record`] remembers how it was started.
+
+pub mod record;
 
 use crate::boot::BootInfo;
 use crate::console;
@@ -10,7 +12,8 @@ use crate::mm::{self, PAGE, layout};
 use crate::options::{self, Options, Stdin};
 use crate::platform::{Platform, platform, register};
 use crate::sync::SpinLock;
-use crate::{fault, lower, profile, report, rng, time};
+use crate::sys::prctl;
+use crate::{fault, lower, profile, report, rng, time, uaccess};
 use core::arch::asm;
 use core::fmt::Display;
 use core::sync::atomic::Ordering::Relaxed;
@@ -42,6 +45,7 @@ pub fn refuse(why: impl Display) -> ! {
 /// Everything from the platform's hand-over to the application's first instruction.
 pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
     register(machine);
+    uaccess::init(|leaf, subleaf| platform().cpuid(leaf, subleaf));
     let [kernel, interrupt, fault_stack] = boot.image.stacks;
     CPU.kernel_stack.store(kernel.top, Relaxed);
     CPU.irq_stack.store(interrupt.top, Relaxed);
@@ -67,11 +71,19 @@ pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
             "the clock asked for cannot be had: {why}; use lintel.clock=auto"
         ));
     }
+    if let Some((port, line)) = options.doorbell.filter(|_| profile::ENABLED) {
+        platform().attach_doorbell(port, line);
+    }
     lower::init(boot.image.header, options.lower);
     report::boot(&options, boot.entry_tsc);
     // SAFETY: the address is the image's own header.
     let elf = unsafe { Elf::at(boot.image.header) };
     let sp = build_stack(&options, &elf);
+    record::write(|record| {
+        record.command_line = boot.command_line;
+        record.starts();
+    });
+    prctl::name_after(options.argv0);
     CPU.soft_if.store(1, Relaxed);
     if options.tick {
         time::start_tick();
@@ -176,6 +188,8 @@ impl StackBuilder {
     }
 }
 
+/// Builds the initial stack; returns its pointer. The strings stand in the order in which Linux has
+/// them: arguments, environment, path of the program; some programs write a title over them.
 fn build_stack(options: &Options, elf: &Elf) -> usize {
     let strings = options.args.iter().chain(&options.env).map(|s| s.len() + 9);
     let size = strings.sum::<usize>() + 2 * options.argv0.len() + 1024;
@@ -183,18 +197,23 @@ fn build_stack(options: &Options, elf: &Elf) -> usize {
         .unwrap_or_else(|_| refuse_memory(layout::Error::TooSmall(0)));
     let mut stack = StackBuilder { at: top - 8 };
     let execfn = stack.string(options.argv0);
+    // From the last to the first, since the stack goes down.
+    let mut pointers = heapless::Vec::<usize, { 2 * options::MAX_WORDS + 1 }>::new();
+    let args = core::iter::once(&options.argv0).chain(&options.args);
+    for text in options.env.iter().rev() {
+        // The capacity is that of both lists and the name.
+        let _ = pointers.push(stack.string(text));
+    }
+    let environment = stack.at..execfn;
+    for text in args.rev() {
+        let _ = pointers.push(stack.string(text));
+    }
+    pointers.reverse();
+    let args = stack.at..environment.start;
     let platform_name = stack.string(b"x86_64");
     let mut random = [0; 16];
     rng::bytes(&mut random);
     let random = stack.put(&random);
-    let mut pointers = heapless::Vec::<usize, { 2 * options::MAX_WORDS + 1 }>::new();
-    for text in core::iter::once(&options.argv0)
-        .chain(&options.args)
-        .chain(&options.env)
-    {
-        // The capacity is that of both lists and the name.
-        let _ = pointers.push(stack.string(text));
-    }
     let argc = 1 + options.args.len();
     let auxv = auxiliary(elf, random, execfn, platform_name);
     let words = 1 + argc + 1 + options.env.len() + 1 + auxv.len() * 2;
@@ -208,10 +227,18 @@ fn build_stack(options: &Options, elf: &Elf) -> usize {
     stack.word(0);
     pointers[..argc].iter().rev().for_each(|&p| stack.word(p));
     stack.word(argc);
+    record::write(|record| {
+        (record.args, record.environment) = (args, environment);
+        (record.stack, record.auxiliary) = (stack.at, auxv);
+        record.program.extend_from_slice(options.argv0);
+    });
     stack.at
 }
 
-fn auxiliary(elf: &Elf, random: usize, execfn: usize, name: usize) -> [(usize, usize); 20] {
+/// Pairs in the auxiliary vector.
+const AUXV: usize = 20;
+
+fn auxiliary(elf: &Elf, random: usize, execfn: usize, name: usize) -> [(usize, usize); AUXV] {
     let (phdr, phent, phnum) = elf.phdr();
     let hwcap = platform().cpuid(1, 0)[3] as usize;
     [

@@ -231,7 +231,7 @@ pub fn backtrace(rip: usize, rsp: usize) {
     control!("lintel:   #0 {rip:#018x}");
     let mut shown = 1;
     for index in 0..STACK_WORDS {
-        let Ok(word) = UserPtr::<usize>::raw_read(rsp.wrapping_add(index * 8)) else {
+        let Ok(word) = UserPtr::<usize>::peek(rsp.wrapping_add(index * 8)) else {
             break;
         };
         if is_return_address(word) {
@@ -250,7 +250,7 @@ fn is_return_address(word: usize) -> bool {
         return false;
     }
     let mut before = [0; 7];
-    let Ok(7) = UserSlice::new(word.wrapping_sub(7), 7).raw_read(&mut before) else {
+    let Ok(7) = UserSlice::new(word.wrapping_sub(7), 7).peek(&mut before) else {
         return false;
     };
     // call rel32, or call r/m64 (FF /2) with the lengths its addressing forms can have.

@@ -6,7 +6,13 @@
 
 use crate::cpu;
 use core::cell::UnsafeCell;
+use core::fmt;
 use core::ops::{Deref, DerefMut};
+#[cfg(test)]
+use core::sync::atomic::Ordering::Acquire;
+#[cfg(not(test))]
+use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicBool, Ordering::Release};
 use spinning_top::RawSpinlock;
 use spinning_top::lock_api::RawMutex;
 
@@ -122,6 +128,111 @@ impl<T> Drop for Guard<'_, T> {
         // SAFETY: this guard holds the lock.
         unsafe { self.lock.raw.unlock() };
         cpu::soft_restore(self.reopen);
+    }
+}
+
+/// State that only system calls touch, never an upcall: on one CPU, where the library is not
+/// preempted, nobody can be inside when somebody comes, unless the same call comes twice. So the
+/// flag is read and written plainly, without a locked instruction; it catches the mistake.
+///
+/// Nothing may sleep while it holds a guard.
+pub struct Exclusive<T> {
+    taken: AtomicBool,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: one guard exists at a time: `taken` is set while there is one. In the machine plain
+// accesses suffice, because one CPU runs one system call at a time and interrupts make none; on the
+// host, where tests have threads, the flag is swapped atomically.
+unsafe impl<T: Send> Sync for Exclusive<T> {}
+
+impl<T> Exclusive<T> {
+    /// Free state.
+    pub const fn new(value: T) -> Self {
+        Self {
+            taken: AtomicBool::new(false),
+            data: UnsafeCell::new(value),
+        }
+    }
+
+    /// Takes it.
+    ///
+    /// # Panics
+    /// When it is taken already: a call that comes back to where it is.
+    #[inline(always)]
+    pub fn lock(&self) -> Inside<'_, T> {
+        #[cfg(test)]
+        while self.taken.swap(true, Acquire) {
+            std::thread::yield_now();
+        }
+        #[cfg(not(test))]
+        {
+            if self.taken.load(Relaxed) {
+                reentered(core::any::type_name::<T>());
+            }
+            self.taken.store(true, Relaxed);
+        }
+        Inside(self)
+    }
+
+    /// Takes it if nobody is inside.
+    #[inline(always)]
+    pub fn try_lock(&self) -> Option<Inside<'_, T>> {
+        #[cfg(test)]
+        let taken = self.taken.swap(true, Acquire);
+        #[cfg(not(test))]
+        let taken = self.taken.load(Relaxed);
+        if taken {
+            return None;
+        }
+        #[cfg(not(test))]
+        self.taken.store(true, Relaxed);
+        Some(Inside(self))
+    }
+
+    /// The value, for who owns it anyway.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.data.get_mut()
+    }
+}
+
+#[cfg(not(test))]
+#[cold]
+#[inline(never)]
+fn reentered(what: &str) -> ! {
+    panic!("deadlock: `{what}` is taken twice by one system call")
+}
+
+impl<T: fmt::Debug> fmt::Debug for Exclusive<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exclusive")
+    }
+}
+
+/// Access to what an [`Exclusive`] protects; leaves when dropped.
+pub struct Inside<'a, T>(&'a Exclusive<T>);
+
+impl<T> Deref for Inside<'_, T> {
+    type Target = T;
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: there is one `Inside` at a time.
+        unsafe { &*self.0.data.get() }
+    }
+}
+
+impl<T> DerefMut for Inside<'_, T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and `&mut self` makes this the only reference.
+        unsafe { &mut *self.0.data.get() }
+    }
+}
+
+impl<T> Drop for Inside<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.taken.store(false, Release);
     }
 }
 

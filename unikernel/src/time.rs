@@ -6,6 +6,7 @@
 
 use crate::cpu::without_interrupts;
 use crate::platform::{ClockChoice, platform};
+use crate::{events, profile};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// Nanoseconds in a second.
@@ -87,6 +88,11 @@ extern "C" fn lintel_fast_cold_calibrate() -> u64 {
 }
 
 extern "C" fn calibrate() {
+    // Without a machine, in tests, a tick is as good as a nanosecond.
+    #[cfg(test)]
+    if !crate::platform::registered() {
+        return MULT.store(1 << 32, Relaxed);
+    }
     match platform().clock_rate(choice()) {
         Ok(rate) => MULT.store(rate.mult, Relaxed),
         Err(why) => panic!("no clock: {why}"),
@@ -115,6 +121,11 @@ pub fn sources() -> impl Iterator<Item = (&'static str, u64)> {
 /// The frequency in kHz that a multiplier stands for.
 const fn khz(mult: u64) -> u64 {
     (((NANOS as u128) << 32) / (mult as u128 * 1000)) as u64
+}
+
+/// Ticks of the time-stamp counter in a millisecond, by the rate in use.
+pub fn tsc_khz() -> u64 {
+    khz(mult())
 }
 
 /// The source in use and its frequency in kHz.
@@ -150,8 +161,47 @@ extern "C" fn lintel_fast_cold_epoch() -> u64 {
 }
 
 extern "C" fn find_epoch() {
-    let epoch = platform().wall_clock().wrapping_sub(monotonic_ns());
-    EPOCH.store(epoch, Relaxed);
+    EPOCH.store(wall_clock().wrapping_sub(monotonic_ns()), Relaxed);
+}
+
+/// The machine's clock of the time of day, in nanoseconds since 1970.
+#[cfg(not(test))]
+fn wall_clock() -> u64 {
+    platform().wall_clock()
+}
+
+/// Tests run on a host, which has a clock but is no machine.
+#[cfg(test)]
+fn wall_clock() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(1, |since| since.as_nanos() as u64)
+}
+
+/// What [`boot_time`] found out, in nanoseconds; 0 is nothing yet.
+static BOOTED: AtomicU64 = AtomicU64::new(0);
+
+/// The wall clock when the machine booted, as seconds and nanoseconds: if it was not looked at
+/// before, as of now. That spares who only wants time stamps the calibration of the other clock.
+pub fn boot_time() -> (u64, u32) {
+    let mut booted = BOOTED.load(Relaxed);
+    if booted == 0 {
+        booted = EPOCH.load(Relaxed);
+        if booted == 0 {
+            booted = wall_clock();
+        }
+        BOOTED.store(booted, Relaxed);
+    }
+    split(booted)
+}
+
+/// Seconds since the Unix epoch when the wall clock was last looked at: for who need not know better.
+static COARSE: AtomicU64 = AtomicU64::new(0);
+
+/// The wall clock in seconds, as of the last time that anybody asked for it.
+#[inline(always)]
+pub fn coarse_s() -> i64 {
+    COARSE.load(Relaxed) as i64
 }
 
 /// The reciprocal of 10^9: `n / 10^9 == n * RECIPROCAL >> 93` for every 64-bit `n`.
@@ -166,7 +216,9 @@ pub const fn split(ns: u64) -> (u64, u32) {
 
 /// The wall clock as seconds and nanoseconds.
 pub fn realtime() -> (u64, u32) {
-    split(realtime_ns())
+    let now = split(realtime_ns());
+    COARSE.store(now.0, Relaxed);
+    now
 }
 
 /// The timer fired: nothing to do but to be counted; whoever sleeps looks at the clock.
@@ -196,7 +248,7 @@ pub fn start_tick() {
 pub fn sleep_until(deadline: Option<u64>, wake: impl Fn() -> bool) -> bool {
     let asleep = tsc();
     let woken = wait(deadline, wake);
-    crate::profile::idled(tsc() - asleep);
+    profile::idled(asleep);
     // Without a rate yet there was no deadline, and the time waited for input does not matter.
     SLEPT.fetch_add(scale(tsc() - asleep, MULT.load(Relaxed)), Relaxed);
     woken
@@ -216,9 +268,8 @@ fn wait(deadline: Option<u64>, wake: impl Fn() -> bool) -> bool {
         if left == Some(0) {
             return false;
         }
-        if crate::events::ENABLED {
-            crate::events::write();
-        }
+        events::write();
+        profile::safe_point();
         without_interrupts(|| {
             // With the flag closed an interrupt from here on is pending, and idle returns at once.
             if wake() {

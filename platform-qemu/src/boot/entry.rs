@@ -7,6 +7,7 @@
 //! Sources: PVH boot ABI (Xen, docs/misc/pvh.pandoc), Multiboot2 specification 2.0 section 3,
 //! Intel SDM vol. 3 sections 10.8.5 (entering IA-32e mode) and 7.14 (interrupts in 64-bit mode).
 
+use crate::monitor::cpuid::LEAVES;
 use crate::monitor::layout::{IST_STACK, VECTORS};
 use core::arch::global_asm;
 
@@ -38,7 +39,7 @@ global_asm!(
 );
 
 // The boot tables: the first GiB onto itself with 2 MiB pages, open to ring 3. The library edits
-// these very tables into the final ones, so nothing is built twice.
+// copies of them into the final ones.
 global_asm!(
     ".pushsection .data.lintel_tables,\"aw\",@progbits",
     ".balign 4096",
@@ -126,10 +127,24 @@ global_asm!(
     "    cmp eax, 0x4c696e74",
     "    mov esi, offset lintel_no_memory",
     "    jne lintel_refuse",
+    // All that is ever asked of CPUID, once: here it costs an instruction, later a monitor call.
+    "    mov ebp, offset lintel_cpuid_leaves",
+    "    mov edi, offset lintel_cpuid_words",
+    "2:  mov eax, [ebp]",
+    "    xor ecx, ecx",
+    "    cpuid",
+    "    mov [edi], eax",
+    "    mov [edi + 4], ebx",
+    "    mov [edi + 8], ecx",
+    "    mov [edi + 12], edx",
+    "    add ebp, 4",
+    "    add edi, 16",
+    "    cmp ebp, offset lintel_cpuid_leaves + {leaves} * 4",
+    "    jb 2b",
     // The CPU must have: NX and long mode and SYSCALL (8000_0001h EDX 20, 29, 11), XSAVE (1 ECX
     // 26), FSGSBASE (7 EBX 0).
-    "    mov eax, 0x80000001",
-    "    cpuid",
+    "    mov edi, offset lintel_cpuid_words",
+    "    mov edx, [edi + 3*16 + 12]",
     "    mov esi, offset lintel_no_long",
     "    bt edx, 29",
     "    jnc lintel_refuse",
@@ -139,20 +154,13 @@ global_asm!(
     "    mov esi, offset lintel_no_syscall",
     "    bt edx, 11",
     "    jnc lintel_refuse",
-    "    mov eax, 1",
-    "    cpuid",
     "    mov esi, offset lintel_no_xsave",
-    "    bt ecx, 26",
+    "    bt dword ptr [edi + 16 + 8], 26",
     "    jnc lintel_refuse",
-    "    xor eax, eax",
-    "    cpuid",
     "    mov esi, offset lintel_no_fsgsbase",
-    "    cmp eax, 7",
+    "    cmp dword ptr [edi], 7",
     "    jb lintel_refuse",
-    "    mov eax, 7",
-    "    xor ecx, ecx",
-    "    cpuid",
-    "    bt ebx, 0",
+    "    bt dword ptr [edi + 2*16 + 4], 0",
     "    jnc lintel_refuse",
     // The legacy PIC is silent until somebody wants an interrupt; it reaches the CPU through LINT0
     // of the local APIC (SVR on, LVT0 = ExtINT).
@@ -219,28 +227,7 @@ global_asm!(
     "    shr eax, 16",
     "    mov [rdx + 4], al",
     "    mov [rdx + 7], ah",
-    // IDT: one 16-byte stub per vector, interrupt gates of DPL 0; the breakpoint and overflow
-    // gates are ring 3's. NMI, double fault and machine check use IST 1.
-    "    lea rdi, [rip + lintel_idt]",
-    "    lea rax, [rip + lintel_vectors]",
-    "    xor ecx, ecx",
-    "5:  mov [rdi], ax",
-    "    mov word ptr [rdi + 2], 8",
-    "    mov word ptr [rdi + 4], 0x8e00",
-    "    mov edx, eax",
-    "    shr edx, 16",
-    "    mov [rdi + 6], dx",
-    "    add rax, 16",
-    "    add rdi, 16",
-    "    inc ecx",
-    "    cmp ecx, {vectors}",
-    "    jb 5b",
-    "    lea rdi, [rip + lintel_idt]",
-    "    mov word ptr [rdi + 3*16 + 4], 0xee00",
-    "    mov word ptr [rdi + 4*16 + 4], 0xee00",
-    "    mov word ptr [rdi + 2*16 + 4], 0x8e01",
-    "    mov word ptr [rdi + 8*16 + 4], 0x8e01",
-    "    mov word ptr [rdi + 18*16 + 4], 0x8e01",
+    // The IDT is filled in by ring 3, where it costs nothing; until then no exception comes.
     "    lidt [rip + lintel_idtr]",
     "    mov eax, 0x30",
     "    ltr ax",
@@ -273,8 +260,34 @@ global_asm!(
     "    lea rax, [rip + lintel_ring3]",
     "    push rax",
     "    iretq",
-    // A call-aligned entry of the C ABI: rdi = the boot record.
     "lintel_ring3:",
+    // IDT: one 16-byte stub per vector, interrupt gates of DPL 0; the breakpoint and overflow
+    // gates are ring 3's. NMI, double fault and machine check use IST 1.
+    "    lea rdi, [rip + lintel_idt]",
+    "    lea rax, [rip + lintel_vectors]",
+    "    xor ecx, ecx",
+    "5:  mov [rdi], ax",
+    "    mov word ptr [rdi + 2], 8",
+    "    mov word ptr [rdi + 4], 0x8e00",
+    "    mov edx, eax",
+    "    shr edx, 16",
+    "    mov [rdi + 6], dx",
+    "    add rax, 16",
+    "    add rdi, 16",
+    "    inc ecx",
+    "    cmp ecx, {vectors}",
+    "    jb 5b",
+    "    lea rdi, [rip + lintel_idt]",
+    "    mov word ptr [rdi + 3*16 + 4], 0xee00",
+    "    mov word ptr [rdi + 4*16 + 4], 0xee00",
+    "    mov word ptr [rdi + 2*16 + 4], 0x8e01",
+    "    mov word ptr [rdi + 8*16 + 4], 0x8e01",
+    "    mov word ptr [rdi + 18*16 + 4], 0x8e01",
+    "    mov eax, offset lintel_protection",
+    "    mov [rdi + 13*16], ax",
+    "    shr eax, 16",
+    "    mov [rdi + 13*16 + 6], ax",
+    // A call-aligned entry of the C ABI: rdi = the boot record.
     "    lea rdi, [rip + lintel_boot_record]",
     "    xor ebp, ebp",
     "    call lintel_main",
@@ -290,6 +303,7 @@ global_asm!(
     "lintel_refused: .asciz \"{{\\\"event\\\":\\\"exit\\\",\\\"code\\\":254}}\\n\"",
     ".popsection",
     vectors = const VECTORS,
+    leaves = const LEAVES,
 );
 
 // The library's stacks, each above a page that will be unmapped.

@@ -1,11 +1,12 @@
 //! The gate to ring 0 and the calls through it.
 
+pub(crate) mod cpuid;
 pub(crate) mod entry;
 pub mod layout;
 
 use core::arch::asm;
 use layout::Call;
-use unikernel::profile::{Cause, caused};
+use unikernel::profile;
 
 /// Makes a monitor call; returns rax and rdx as the call left them.
 ///
@@ -37,34 +38,27 @@ unsafe fn monitor(call: Call, args: [usize; 4]) -> (usize, usize) {
 /// Halts until an interrupt is pending; call with the soft interrupt flag closed.
 pub fn idle() {
     // SAFETY: halting with nothing pending ends with the next interrupt.
-    caused(Cause::Halt, || unsafe { monitor(Call::Idle, [0; 4]) });
-}
-
-/// Which device a port belongs to, for the profile.
-const fn device(port: u16) -> Cause {
-    match port {
-        0x3f8..=0x3ff => Cause::PortSerial,
-        0x5e0..=0x5ef => Cause::PortDebugcon,
-        0x40..=0x43 | 0x61 => Cause::PortPit,
-        0x20 | 0x21 | 0xa0 | 0xa1 => Cause::PortPic,
-        0x70 | 0x71 => Cause::PortRtc,
-        _ => Cause::PortOther,
-    }
+    profile::caused(profile::Cause::Halt, || unsafe {
+        monitor(Call::Idle, [0; 4])
+    });
 }
 
 /// Writes `len` bytes from `start` to a port; returns the bytes written. The memory may be bad.
 pub fn output(port: u16, start: usize, len: usize) -> usize {
     // SAFETY: the monitor only reads the range, and a fault there shortens the call.
-    let call = || unsafe { monitor(Call::Output, [port.into(), start, len, 0]) };
-    len - caused(device(port), call).0
+    let (left, _) = profile::port(port, || unsafe {
+        monitor(Call::Output, [port.into(), start, len, 0])
+    });
+    len - left
 }
 
 /// The same for a UART, waiting for its transmitter before each byte. Returns the bytes written
 /// and how often the status port was read.
 pub fn output_polled(port: u16, start: usize, len: usize, status: u16) -> (usize, usize) {
     // SAFETY: as above.
-    let call = || unsafe { monitor(Call::OutputPolled, [port.into(), start, len, status.into()]) };
-    let (left, reads) = caused(device(port), call);
+    let (left, reads) = profile::port(port, || unsafe {
+        monitor(Call::OutputPolled, [port.into(), start, len, status.into()])
+    });
     (len - left, reads)
 }
 
@@ -74,7 +68,7 @@ pub fn output_polled(port: u16, start: usize, len: usize, status: u16) -> (usize
 /// Reading must have no effect on memory that Rust knows of.
 pub unsafe fn inb(port: u16) -> u8 {
     // SAFETY: the caller's promise.
-    caused(device(port), || unsafe {
+    profile::port(port, || unsafe {
         monitor(Call::In, [port.into(), 1, 0, 0]).0 as u8
     })
 }
@@ -85,7 +79,7 @@ pub unsafe fn inb(port: u16) -> u8 {
 /// The device behind it must not be made to touch memory that Rust knows of.
 pub unsafe fn outb(port: u16, value: u8) {
     // SAFETY: the caller's promise.
-    caused(device(port), || unsafe {
+    profile::port(port, || unsafe {
         monitor(Call::Out, [port.into(), 1, value.into(), 0])
     });
 }
@@ -99,9 +93,7 @@ pub unsafe fn out_bytes<const N: usize>(writes: [(u16, u8); N]) {
     let words = writes.map(|(port, byte)| u32::from(port) | u32::from(byte) << 16);
     let args = [words.as_ptr() as usize, N, 0, 0];
     // SAFETY: the caller's promise; the monitor reads the `N` words and no more.
-    caused(device(writes[0].0), || unsafe {
-        monitor(Call::OutBytes, args)
-    });
+    profile::port(writes[0].0, || unsafe { monitor(Call::OutBytes, args) });
 }
 
 /// Writes a 16-bit word to an I/O port.
@@ -110,7 +102,7 @@ pub unsafe fn out_bytes<const N: usize>(writes: [(u16, u8); N]) {
 /// As for [`outb`].
 pub unsafe fn outw(port: u16, value: u16) {
     // SAFETY: the caller's promise.
-    caused(device(port), || unsafe {
+    profile::port(port, || unsafe {
         monitor(Call::Out, [port.into(), 2, value.into(), 0])
     });
 }
@@ -121,7 +113,7 @@ pub unsafe fn outw(port: u16, value: u16) {
 /// The register and value must leave the program's environment as Rust expects it.
 pub unsafe fn write_msr(number: u32, value: u64) {
     // SAFETY: the caller's promise.
-    caused(Cause::Msr, || unsafe {
+    profile::caused(profile::Cause::Msr, || unsafe {
         monitor(Call::WriteMsr, [number as usize, value as usize, 0, 0])
     });
 }
@@ -132,7 +124,7 @@ pub unsafe fn write_msr(number: u32, value: u64) {
 /// `root` is the address of the tables in use.
 pub unsafe fn set_root(root: usize) {
     // SAFETY: the caller's promise.
-    caused(Cause::Flush, || unsafe {
+    profile::caused(profile::Cause::Flush, || unsafe {
         monitor(Call::SetRoot, [root, 0, 0, 0])
     });
 }
@@ -141,18 +133,22 @@ pub unsafe fn set_root(root: usize) {
 pub fn invalidate(start: usize, pages: usize) {
     if pages != 0 {
         // SAFETY: forgetting a translation has no effect but time.
-        caused(Cause::Flush, || unsafe {
+        profile::caused(profile::Cause::Flush, || unsafe {
             monitor(Call::Invalidate, [start, pages, 0, 0])
         });
     }
 }
 
-/// CPUID in ring 0.
+/// CPUID as ring 0 sees it, which on a pagetable KVM is not what ring 3 sees: from the answers kept
+/// from boot, or by a monitor call.
 pub fn cpuid(leaf: u32, subleaf: u32) -> [u32; 4] {
+    if let Some(words) = cpuid::kept(leaf).filter(|_| subleaf == 0) {
+        return words;
+    }
     let mut words = [0; 4];
     let target = words.as_mut_ptr() as usize;
     // SAFETY: the monitor writes the four words behind `target`.
-    caused(Cause::Cpuid, || unsafe {
+    profile::caused(profile::Cause::Cpuid, || unsafe {
         monitor(Call::Cpuid, [leaf as usize, subleaf as usize, target, 0])
     });
     words

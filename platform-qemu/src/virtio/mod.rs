@@ -5,16 +5,18 @@
 //! its first use, because that costs more: a program that prints nothing pays nothing.
 
 mod port;
+mod transport;
 
 use crate::pic;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 use port::Port;
+use transport::Lean;
 use unikernel::mm::frames::FRAMES;
 use unikernel::mm::paging::{self, Access};
 use unikernel::mm::{PAGE, page_down, space};
 use unikernel::sync::SpinLock;
-use virtio_drivers::transport::mmio::{MmioTransport, VirtIOHeader};
+use virtio_drivers::transport::mmio::VirtIOHeader;
 use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 
 /// Size of a transport's registers on microvm.
@@ -83,7 +85,7 @@ fn start(address: usize) -> Result<Port, &'static str> {
     let header = NonNull::new(address as *mut VirtIOHeader).ok_or("its address is 0")?;
     // SAFETY: the command line names the registers of a virtio transport here, and the page that
     // holds them has just been mapped for good. Reads of anything else fail the driver's checks.
-    let transport = unsafe { MmioTransport::new(header, REGISTERS) };
+    let transport = unsafe { Lean::new(header, REGISTERS) };
     let transport = transport.map_err(|_| "there is no virtio device at that address")?;
     Port::open(transport)
 }
@@ -128,7 +130,7 @@ pub fn acknowledge() {
 /// Opens or closes the device's interrupt.
 pub fn interrupt(on: bool) {
     if let Some(line) = line() {
-        with_device(|_| ());
+        with_device(Port::offer);
         pic::enable(line, on);
     }
 }

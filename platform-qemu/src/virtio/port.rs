@@ -2,15 +2,15 @@
 //!
 //! QEMU drops what a *console* port writes when its reader is slow; a generic port is throttled
 //! instead, so that not a byte is lost. Generic ports are numbered from 1 and need the control
-//! queues: the driver says that it is ready, is told of the port, and opens it.
+//! queues: the driver says that it is ready and opens the port, and is told of it.
 
 use super::Memory;
+use super::transport::Lean;
 use alloc::boxed::Box;
 use unikernel::mm::PAGE;
 use unikernel::time::tsc;
 use virtio_drivers::queue::VirtQueue;
-use virtio_drivers::transport::Transport;
-use virtio_drivers::transport::mmio::MmioTransport;
+use virtio_drivers::transport::{DeviceType, Transport};
 
 /// The generic port that the runner connects.
 const PORT: u32 = 1;
@@ -19,7 +19,8 @@ const CONTROL_IN: u16 = 2;
 const CONTROL_OUT: u16 = 3;
 const PORT_IN: u16 = 4;
 const PORT_OUT: u16 = 5;
-const ENTRIES: usize = 4;
+/// Descriptors of a queue; QEMU's have 32 at least.
+pub(super) const ENTRIES: usize = 4;
 
 /// Control events (virtio 1.2, 5.3.6.2).
 mod event {
@@ -45,7 +46,7 @@ type Queue = VirtQueue<Memory, ENTRIES>;
 
 /// The open port.
 pub struct Port {
-    transport: MmioTransport<'static>,
+    transport: Lean,
     incoming: Queue,
     outgoing: Queue,
     /// Where the device puts what comes in.
@@ -66,8 +67,11 @@ fn message(port: u32, event: u16, value: u16) -> [u8; 8] {
 
 impl Port {
     /// Sets the device up and opens its generic port.
-    pub fn open(mut transport: MmioTransport<'static>) -> Result<Self, &'static str> {
+    pub fn open(mut transport: Lean) -> Result<Self, &'static str> {
         const QUEUES: &str = "its queues cannot be set up";
+        if transport.device_type() != DeviceType::Console {
+            return Err("it is another kind of device");
+        }
         let features = transport.begin_init(Features::all());
         if !features.contains(Features::MULTIPORT) {
             return Err("it has no generic ports (virtio-serial-device with a virtserialport)");
@@ -79,7 +83,9 @@ impl Port {
         let outgoing = queue(PORT_OUT).map_err(|_| QUEUES)?;
         transport.finish_init();
         greet(&mut transport, &mut control_in, &mut control_out)?;
-        let mut port = Self {
+        // The device may use them as long as it lives, which is for good.
+        core::mem::forget((control_in, control_out));
+        Ok(Self {
             transport,
             incoming,
             outgoing,
@@ -87,11 +93,7 @@ impl Port {
             cursor: 0,
             filled: 0,
             token: None,
-        };
-        port.offer();
-        // The device may use them as long as it lives, which is for good.
-        core::mem::forget((control_in, control_out));
-        Ok(port)
+        })
     }
 
     /// Writes `bytes`; returns when the device has taken them all.
@@ -120,7 +122,7 @@ impl Port {
     }
 
     /// Gives the buffer to the device, if it is empty and ours.
-    fn offer(&mut self) {
+    pub fn offer(&mut self) {
         if self.token.is_some() || self.cursor != self.filled {
             return;
         }
@@ -150,37 +152,58 @@ impl Port {
 
 /// The handshake on the control queues. Its buffers are on the heap: a stack may lie where virtual
 /// addresses are not physical ones.
+///
+/// All three messages go with one notification, because each is an exit; the device takes them in
+/// order, and names its port in answer to the first.
 fn greet(
-    transport: &mut MmioTransport<'static>,
+    transport: &mut Lean,
     control_in: &mut Queue,
     control_out: &mut Queue,
 ) -> Result<(), &'static str> {
     const BROKEN: &str = "its control queue does not work";
-    let mut send = |transport: &mut _, message: [u8; 8]| {
-        let message = Box::new(message);
-        let sent = control_out.add_notify_wait_pop(&[&message[..]], &mut [], transport);
-        sent.map(|_| ()).map_err(|_| BROKEN)
-    };
     let mut reply = Box::new([0; 64]);
     // SAFETY: `reply` outlives its stay in the queue: it is popped below, or the device is given up
     // together with the program.
     let token = unsafe { control_in.add(&[], &mut [&mut reply[..]]) };
     let token = token.map_err(|_| BROKEN)?;
-    send(transport, message(u32::MAX, event::DEVICE_READY, 1))?;
-    transport.notify(CONTROL_IN);
-    let start = tsc();
-    while !control_in.can_pop() {
-        if tsc() - start > PATIENCE {
-            return Err("it names no port");
-        }
-        core::hint::spin_loop();
+    let messages = Box::new([
+        message(u32::MAX, event::DEVICE_READY, 1),
+        message(PORT, event::PORT_READY, 1),
+        message(PORT, event::PORT_OPEN, 1),
+    ]);
+    let mut tokens = [0; 3];
+    for (token, message) in tokens.iter_mut().zip(messages.iter()) {
+        // SAFETY: as for `reply`.
+        *token = unsafe { control_out.add(&[&message[..]], &mut []) }.map_err(|_| BROKEN)?;
     }
+    transport.notify(CONTROL_OUT);
+    for (token, message) in tokens.into_iter().zip(messages.iter()) {
+        patiently(|| control_out.can_pop()).ok_or(BROKEN)?;
+        // SAFETY: the same buffer was added with this token.
+        unsafe { control_out.pop_used(token, &[&message[..]], &mut []) }.map_err(|_| BROKEN)?;
+    }
+    // The device finds the buffer by itself, unless it looked before there was one.
+    if !control_in.can_pop() {
+        transport.notify(CONTROL_IN);
+    }
+    patiently(|| control_in.can_pop()).ok_or("it names no port")?;
     // SAFETY: the same buffer was added with this token.
     let popped = unsafe { control_in.pop_used(token, &[], &mut [&mut reply[..]]) };
     popped.map_err(|_| BROKEN)?;
     if reply[..6] != message(PORT, event::PORT_ADD, 0)[..6] {
         return Err("its first port is not number 1");
     }
-    send(transport, message(PORT, event::PORT_READY, 1))?;
-    send(transport, message(PORT, event::PORT_OPEN, 1))
+    Ok(())
+}
+
+/// Waits until `done`, but not for ever.
+fn patiently(done: impl Fn() -> bool) -> Option<()> {
+    let start = tsc();
+    while !done() {
+        if tsc() - start > PATIENCE {
+            return None;
+        }
+        core::hint::spin_loop();
+    }
+    Some(())
 }

@@ -3,8 +3,9 @@
 use crate::each::each;
 use crate::places::Places;
 use libc::{
-    SYS_arch_prctl, SYS_getcpu, SYS_getgroups, SYS_getrandom, SYS_getresuid, SYS_getrlimit,
-    SYS_mincore, SYS_prlimit64, SYS_sched_getaffinity, SYS_set_robust_list, SYS_sysinfo, SYS_uname,
+    SYS_arch_prctl, SYS_capget, SYS_capset, SYS_getcpu, SYS_getgroups, SYS_getrandom,
+    SYS_getresgid, SYS_getresuid, SYS_getrlimit, SYS_mincore, SYS_prctl, SYS_prlimit64,
+    SYS_sched_getaffinity, SYS_set_robust_list, SYS_sysinfo, SYS_uname,
 };
 use std::io;
 use test_support::{Outcome, call, report, report_ok};
@@ -13,6 +14,9 @@ const GET_FS: u64 = 0x1003;
 const NOFILE: u64 = libc::RLIMIT_NOFILE as u64;
 const CORE: u64 = libc::RLIMIT_CORE as u64;
 const NO_LIMIT: u64 = 99;
+/// The third version of the header of capget(2).
+const CAPABILITY_VERSION: u32 = 0x2008_0522;
+const PR_GET_NAME: u64 = libc::PR_GET_NAME as u64;
 
 /// Reports on everything here.
 pub fn run(places: &Places) {
@@ -84,6 +88,18 @@ fn identity(places: &Places) {
     });
     each(places, "getresuid saved", 2, |p| {
         call(SYS_getresuid, &[good, good, p])
+    });
+    each(places, "getresgid", 2, |p| {
+        call(SYS_getresgid, &[good, p, good])
+    });
+    each(places, "capget header", 2, |p| call(SYS_capget, &[p, good]));
+    each(places, "capset header", 2, |p| call(SYS_capset, &[p, good]));
+    let header = [CAPABILITY_VERSION, 0];
+    each(places, "capset sets", 20, |p| {
+        call(SYS_capset, &[header.as_ptr() as u64, p])
+    });
+    each(places, "prctl name", 8, |p| {
+        call(SYS_prctl, &[PR_GET_NAME, p])
     });
     each(places, "getgroups", 2, groups);
     each(places, "getgroups negative", 2, |p| {

@@ -1,6 +1,8 @@
 //! The system calls made at the sites.
 
 use crate::state::Cell;
+use std::fs::File;
+use std::os::fd::IntoRawFd;
 
 const ENOSYS: i64 = -38;
 const EBADF: i64 = -9;
@@ -35,14 +37,42 @@ impl Call {
 /// Memory that the calls write to or read from.
 static BUFFER: Cell<[u64; 64]> = Cell::new([0; 64]);
 
-/// The calls, one for every number that a site sets.
+/// Bytes that the large calls move: so many that a kernel would use vector registers.
+const LARGE: usize = 4000;
+static LARGE_BUFFER: Cell<[u8; LARGE + 1]> = Cell::new([0; LARGE + 1]);
+
+/// A file of more than [`LARGE`] bytes in the working directory.
+const FILE: &str = "visit.rs";
+
+/// Calls that copy and clear much memory, to an address that is not aligned.
+fn large() -> [Call; 2] {
+    let open = |path| File::open(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let [file, zeros] = [FILE, "/dev/zero"].map(|path| open(path).into_raw_fd() as u64);
+    let (buffer, len) = (LARGE_BUFFER.get() as u64 + 1, LARGE as u64);
+    [
+        Call::new(
+            libc::SYS_pread64,
+            "pread of a file",
+            &[file, buffer, len, 0],
+            LARGE as i64,
+        ),
+        Call::new(
+            libc::SYS_read,
+            "read of zeros",
+            &[zeros, buffer, len],
+            LARGE as i64,
+        ),
+    ]
+}
+
+/// The calls; the first with a number is made where a site sets it.
 pub fn all() -> Vec<Call> {
     let buffer = BUFFER.get() as u64;
     let zero_timespec = const { &[0_u64; 2] }.as_ptr() as u64;
     // SAFETY: these two calls have no arguments and always succeed.
     let (pid, parent) = unsafe { (libc::getpid(), libc::getppid()) };
     let monotonic = libc::CLOCK_MONOTONIC as u64;
-    vec![
+    let mut calls = vec![
         Call::new(libc::SYS_getpid, "getpid", &[], pid.into()),
         Call::new(
             libc::SYS_clock_gettime,
@@ -67,5 +97,7 @@ pub fn all() -> Vec<Call> {
             0,
         ),
         Call::new(libc::SYS_sched_yield, "sched_yield", &[], 0),
-    ]
+    ];
+    calls.extend(large());
+    calls
 }

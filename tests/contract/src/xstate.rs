@@ -24,6 +24,8 @@ const MXCSRS: [u32; 4] = [0x1f80, 0x7f80, 0x1fbf, 0xbf80];
 /// Which parts of the image are loaded, stored and compared on this processor.
 pub struct Layout {
     parts: Vec<(&'static str, Range<usize>)>,
+    /// The parts that can be in their initial state, which is zero, with their bits in XSTATE_BV.
+    optional: Vec<(u32, Range<usize>)>,
     mask: u32,
     xsave: bool,
 }
@@ -41,19 +43,27 @@ impl Layout {
         parts.extend((0..8).map(|i| ("st", ST + 16 * i..ST + 16 * i + 10)));
         let xsave = __cpuid(1).ecx & (1 << 27) != 0;
         let mask = if xsave { enabled_components() } else { 0 };
+        let mut optional = Vec::new();
         for (bit, name) in [(2, "ymm"), (5, "opmask"), (6, "zmm"), (7, "zmm16-31")] {
             if mask & (1 << bit) != 0 {
                 let leaf = __cpuid_count(0xd, bit);
-                let start = leaf.ebx as usize;
-                parts.push((name, start..start + leaf.eax as usize));
+                let range = leaf.ebx as usize..(leaf.ebx + leaf.eax) as usize;
+                parts.push((name, range.clone()));
+                optional.push((bit, range));
             }
         }
         shared.xmask = mask;
         shared.use_xsave = xsave.into();
-        Self { parts, mask, xsave }
+        Self {
+            parts,
+            optional,
+            mask,
+            xsave,
+        }
     }
 
-    /// Fills an image with a pattern that is valid to load.
+    /// Fills an image with a pattern that is valid to load. Some parts are in their initial state:
+    /// code that looks at XINUSE takes another way then.
     pub fn fill(&self, image: &mut [u8; XSTATE_SIZE], pattern: &mut Pattern) {
         for (_, range) in &self.parts {
             pattern.fill(&mut image[range.clone()]);
@@ -63,7 +73,14 @@ impl Layout {
         image[FTW].fill(0xff);
         image[MXCSR].copy_from_slice(&pattern.pick(&MXCSRS).to_le_bytes());
         if self.xsave {
-            image[XSTATE_BV].copy_from_slice(&u64::from(self.mask).to_le_bytes());
+            let mut used = u64::from(self.mask);
+            for (bit, range) in &self.optional {
+                if pattern.below(2) == 0 {
+                    used &= !(1 << bit);
+                    image[range.clone()].fill(0);
+                }
+            }
+            image[XSTATE_BV].copy_from_slice(&used.to_le_bytes());
         }
     }
 

@@ -1,6 +1,8 @@
 //! What a process learns about itself and its machine. What differs from machine to machine is
 //! printed as a sound `true`.
 
+mod capabilities;
+mod credentials;
 mod limits;
 mod machine;
 
@@ -20,6 +22,11 @@ fn main() -> io::Result<()> {
         ("limits", limits::run),
         ("random", machine::random),
         ("odd", odd_calls),
+        ("name", capabilities::name),
+        ("ids", credentials::ids),
+        ("groups", credentials::groups),
+        ("capabilities", capabilities::run),
+        ("drop", credentials::give_up),
     ])
 }
 

@@ -10,6 +10,7 @@
 //! | `poll` | waits for input with `poll` before every read |
 //! | `shapes` | writes in every shape there is |
 //! | `flood` | writes 1 MiB, every byte there is |
+//! | `kilobytes` | writes 1 KiB a hundred times; tells the time on standard error |
 //!
 //! Without one it does `ttys`, `shapes` and `echo`.
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Some("poll") => input::poll(),
         Some("shapes") => output::shapes(),
         Some("flood") => output::flood(),
+        Some("kilobytes") => output::kilobytes(),
         None => ttys()
             .and_then(|()| output::shapes())
             .and_then(|()| input::echo()),

@@ -1,6 +1,7 @@
 //! Writing standard output and standard error.
 
 use std::io::{self, Write};
+use std::time::Instant;
 use test_support::{call, checksum, report};
 
 const OUT: u64 = 1;
@@ -63,4 +64,20 @@ pub fn flood() -> io::Result<()> {
         checksum(&bytes)
     )?;
     out.flush()
+}
+
+/// A hundred writes of 1 KiB, and on standard error how long they took.
+pub fn kilobytes() -> io::Result<()> {
+    let block: Vec<u8> = (0..1024_usize)
+        .map(|index| b'a' + (index % 26) as u8)
+        .collect();
+    let start = Instant::now();
+    for _ in 0..100 {
+        let args = [OUT, block.as_ptr() as u64, block.len() as u64];
+        if call(libc::SYS_write, &args)? as usize != block.len() {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+    }
+    eprintln!("100 writes of 1 KiB: {} µs", start.elapsed().as_micros());
+    Ok(())
 }

@@ -7,6 +7,8 @@
 //! ```
 
 mod errno;
+pub mod files;
+pub mod sys;
 
 pub use errno::errno_name;
 

@@ -73,6 +73,28 @@ impl Device {
         }
     }
 
+    /// [`Device::numbers`] of a device whose numbers do not depend on what the console is.
+    #[inline(always)]
+    pub const fn fixed_numbers(self) -> Option<(u32, u32)> {
+        Some(match self {
+            Self::Null => (1, 3),
+            Self::Zero => (1, 5),
+            Self::Full => (1, 7),
+            Self::Random => (1, 8),
+            Self::Urandom => (1, 9),
+            _ => return None,
+        })
+    }
+
+    /// Where it would be found, as readlink(2) says of a descriptor that was not opened by a name.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Stream(_) => "/dev/console",
+            Self::Null => "/dev/null",
+            _ => "/dev",
+        }
+    }
+
     /// Whether isatty(3) holds for it.
     pub fn is_tty(self) -> bool {
         match self {
@@ -112,6 +134,15 @@ impl Device {
             }
             Self::Other(..) => Err(Errno::ENXIO),
         }
+    }
+
+    /// Bytes that a read would give at once, of devices that can say.
+    pub fn available(self) -> Option<u64> {
+        self.is_console().then(|| {
+            // The console moves what has arrived into its buffer only when it is asked.
+            console::read_ready();
+            console::available() as u64
+        })
     }
 
     /// Writes `from`.

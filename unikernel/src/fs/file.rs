@@ -1,11 +1,17 @@
 //! Open file descriptions (open(2)): a file, a position and the flags that may change.
-//!
-//! Several descriptors can share one, and several threads can use it at once. The position is one
-//! atomic word: a read of a regular file claims its range before it copies, so two readers never
-//! get the same bytes and nobody holds a lock while user memory is touched.
 
-use super::tree::{EntryId, Inode, Kind};
+use super::dcache::DentryId;
+use super::device::Device;
+use super::generated;
+use super::guard::{self, Cut};
+use super::inode::{Inode, Kind};
+use super::pipe::End;
+use super::proc::Content;
+use super::rc::Ref;
+use super::vfs::vfs;
 use crate::errno::{Errno, SysResult};
+use crate::sync::Exclusive;
+use crate::sys;
 use crate::uaccess::UserSlice;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use linux_raw_sys::general::{
@@ -17,72 +23,101 @@ use linux_raw_sys::general::{
 const OPEN_ONLY: u32 = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC;
 /// Flags that `F_SETFL` may change.
 const CHANGEABLE: u32 = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
+/// Largest offset of a file.
+pub const MAX_OFFSET: u64 = i64::MAX as u64;
 
 /// An open file.
 #[derive(Debug)]
 pub struct Description {
-    entry: EntryId,
-    inode: &'static Inode,
+    dentry: DentryId,
+    inode: Ref<Inode>,
     flags: AtomicU32,
     position: AtomicU64,
+    /// Of a directory: the dentry at the position, a hint.
+    pub(crate) hint: AtomicU32,
+    /// Of a generated file: its text, as of the first read.
+    content: Exclusive<Content>,
+    /// Of a pipe: the end that is open.
+    end: Option<End>,
 }
 
 impl Description {
-    /// Opens `entry`, whose file is `inode`, with the flags of open(2) (without `O_CLOEXEC`, which
-    /// belongs to the descriptor). Permissions are the caller's business.
-    pub const fn new(entry: EntryId, inode: &'static Inode, flags: u32) -> Self {
-        let flags = AtomicU32::new(flags & !OPEN_ONLY);
+    /// Opens a dentry, which the caller has counted for it, with the flags of open(2) (without
+    /// `O_CLOEXEC`, which belongs to the descriptor). Permissions are the caller's business.
+    pub const fn new(dentry: DentryId, inode: Ref<Inode>, flags: u32) -> Self {
         Self {
-            entry,
+            dentry,
             inode,
-            flags,
+            flags: AtomicU32::new(flags & !OPEN_ONLY),
             position: AtomicU64::new(0),
+            hint: AtomicU32::new(u32::MAX),
+            content: Exclusive::new(Content::new()),
+            end: None,
         }
     }
 
+    /// The same for a pipe, of which `end` is open.
+    pub fn of_pipe(dentry: DentryId, inode: Ref<Inode>, flags: u32, end: End) -> Self {
+        let mut file = Self::new(dentry, inode, flags);
+        file.end = Some(end);
+        file
+    }
+
+    /// The open end of a pipe.
+    pub const fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
     /// The name it was opened by.
-    pub const fn entry(&self) -> EntryId {
-        self.entry
+    pub const fn dentry(&self) -> DentryId {
+        self.dentry
     }
 
     /// The file.
-    pub const fn inode(&self) -> &'static Inode {
-        self.inode
+    #[inline(always)]
+    pub const fn inode(&self) -> &Ref<Inode> {
+        &self.inode
     }
 
     /// What `F_GETFL` returns.
+    #[inline(always)]
     pub fn flags(&self) -> u32 {
         self.flags.load(Relaxed)
     }
 
     /// `F_SETFL`: flags that cannot change are ignored.
     pub fn set_flags(&self, flags: u32) {
-        let merge = |old| Some((old & !CHANGEABLE) | (flags & CHANGEABLE));
-        // The closure never gives up, so this cannot fail.
-        let _ = self.flags.fetch_update(Relaxed, Relaxed, merge);
+        let kept = self.flags() & !CHANGEABLE;
+        self.flags.store(kept | (flags & CHANGEABLE), Relaxed);
     }
 
     /// Whether `O_PATH` was given: it names a file, no more.
+    #[inline(always)]
     pub fn is_path(&self) -> bool {
         self.flags() & O_PATH != 0
     }
 
-    /// Whether reads would wait.
+    /// Whether reads and writes do not wait.
     pub fn is_nonblocking(&self) -> bool {
         self.flags() & O_NONBLOCK != 0
     }
 
     /// Whether it was opened for reading.
+    #[inline(always)]
     pub fn is_readable(&self) -> bool {
-        matches!(self.flags() & O_ACCMODE, O_RDONLY | O_RDWR) && !self.is_path()
+        let flags = self.flags();
+        matches!(flags & O_ACCMODE, O_RDONLY | O_RDWR) && flags & O_PATH == 0
     }
 
     /// Whether it was opened for writing.
+    #[inline(always)]
     pub fn is_writable(&self) -> bool {
-        matches!(self.flags() & O_ACCMODE, O_WRONLY | O_RDWR) && !self.is_path()
+        let flags = self.flags();
+        matches!(flags & O_ACCMODE, O_WRONLY | O_RDWR) && flags & O_PATH == 0
     }
 
     /// `EBADF` unless it was opened for reading.
+    #[inline(always)]
     pub fn check_readable(&self) -> Result<(), Errno> {
         if self.is_readable() {
             Ok(())
@@ -91,7 +126,8 @@ impl Description {
         }
     }
 
-    /// `EBADF` unless it was opened for writing; a directory never is.
+    /// `EBADF` unless it was opened for writing.
+    #[inline(always)]
     pub fn check_writable(&self) -> Result<(), Errno> {
         if self.is_writable() {
             Ok(())
@@ -100,17 +136,23 @@ impl Description {
         }
     }
 
-    /// Whether it has a position at all: the console has none (`ESPIPE`).
-    pub const fn is_seekable(&self) -> bool {
-        !matches!(self.inode.kind, Kind::Device(device) if device.is_console())
+    /// Whether it has a position at all: pipes and the console have none (`ESPIPE`).
+    pub fn is_seekable(&self) -> bool {
+        match &self.inode.kind {
+            Kind::Device(device) => !device.is_console(),
+            Kind::Fifo(_) | Kind::Socket => false,
+            _ => true,
+        }
     }
 
-    /// The position, for directories, whose positions are made by getdents64(2).
+    /// The position.
+    #[inline(always)]
     pub fn position(&self) -> u64 {
         self.position.load(Relaxed)
     }
 
     /// Sets the position.
+    #[inline(always)]
     pub fn set_position(&self, position: u64) {
         self.position.store(position, Relaxed);
     }
@@ -121,65 +163,104 @@ impl Description {
     /// behind the largest offset).
     pub fn read(
         &self,
-        parts: impl Iterator<Item = UserSlice>,
+        parts: &mut dyn Iterator<Item = UserSlice>,
         total: usize,
         at: Option<u64>,
     ) -> SysResult {
-        match self.inode.kind {
-            Kind::File(bytes) => match at {
-                Some(at) => copy_out(available(bytes, at, total), parts),
-                None => self.read_on(bytes, total, parts),
-            },
+        match &self.inode.kind {
+            Kind::File(store) => {
+                let from = at.unwrap_or_else(|| self.position());
+                check_range(from, total)?;
+                let done = store.lock().read(from, parts)?;
+                if at.is_none() {
+                    self.set_position(from + done as u64);
+                }
+                if self.flags() & O_NOATIME == 0 && total > 0 {
+                    self.inode.accessed();
+                }
+                Ok(done)
+            }
             Kind::Device(device) if device.is_console() => {
                 // One part: a terminal or a pipe gives what there is, and the next part might wait.
-                let part = parts.into_iter().find(|part| !part.is_empty());
+                let part = first_of(parts);
                 part.map_or(Ok(0), |part| device.read(part, self.is_nonblocking()))
             }
             Kind::Device(device) => each(parts, |part| device.read(part, self.is_nonblocking())),
-            Kind::Dir(_) => Err(Errno::EISDIR),
-            Kind::Symlink(_) | Kind::Descriptor(_) => Err(Errno::EBADF),
+            Kind::Fifo(_) => {
+                let end = self.end.as_ref().ok_or(Errno::EBADF)?;
+                end.read(parts, total, self.flags())
+            }
+            Kind::Proc(node) => {
+                let from = at.unwrap_or_else(|| self.position());
+                let done = generated::read(&mut self.content.lock(), *node, from, parts)?;
+                if at.is_none() {
+                    self.set_position(from + done as u64);
+                }
+                Ok(done)
+            }
+            Kind::Dir => Err(Errno::EISDIR),
+            Kind::Symlink(_) | Kind::Socket => Err(Errno::EBADF),
         }
     }
 
-    /// Claims the next `total` bytes, copies them, and gives back what could not be delivered.
-    fn read_on(
+    /// Writes `parts`, `total` bytes in all, at byte `at` or at the position, which then moves; with
+    /// `O_APPEND` (or `append`) at the end, wherever else it was to be. Returns the bytes written;
+    /// fewer when the file system is full. Errors: `ENOSPC`, `EFBIG`, `EPIPE`, `EAGAIN`, `EFAULT`.
+    pub fn write(
         &self,
-        bytes: &'static [u8],
+        parts: &mut dyn Iterator<Item = UserSlice>,
         total: usize,
-        parts: impl Iterator<Item = UserSlice>,
+        at: Option<u64>,
+        append: bool,
     ) -> SysResult {
-        let mut start = self.position();
-        let taken = loop {
-            if start.saturating_add(total as u64) > i64::MAX as u64 {
-                return Err(Errno::EINVAL);
+        match &self.inode.kind {
+            Kind::File(store) => {
+                if total == 0 {
+                    return Ok(0);
+                }
+                let mut store = store.lock();
+                let append = append || self.flags() & O_APPEND != 0;
+                let to = match at {
+                    _ if append => store.size(),
+                    Some(at) => at,
+                    None => self.position(),
+                };
+                let quota = &self.inode.sb.quota;
+                let done = match guard::write(&self.inode, to, total, store.size()) {
+                    Ok(left) if left < total => {
+                        let parts: &mut dyn Iterator<Item = UserSlice> = &mut Cut { parts, left };
+                        store.write(to, parts, quota)?
+                    }
+                    Ok(_) => store.write(to, parts, quota)?,
+                    Err(refused) => {
+                        drop(store);
+                        return Err(refused.raise());
+                    }
+                };
+                drop(store);
+                if at.is_none() {
+                    self.set_position(to + done as u64);
+                }
+                self.inode.wrote();
+                Ok(done)
             }
-            let taken = available(bytes, start, total);
-            let end = start + taken.len() as u64;
-            match self
-                .position
-                .compare_exchange_weak(start, end, Relaxed, Relaxed)
-            {
-                Ok(_) => break taken,
-                Err(now) => start = now,
-            }
-        };
-        let result = copy_out(taken, parts);
-        let done = result.unwrap_or(0);
-        if done < taken.len() {
-            let end = start + taken.len() as u64;
-            // If another thread has moved on meanwhile, its position counts.
-            let _ = self
-                .position
-                .compare_exchange(end, start + done as u64, Relaxed, Relaxed);
-        }
-        result
-    }
-
-    /// Writes `parts`. Returns the bytes written; errors as the device says. Only devices can be
-    /// written: nothing else is ever opened for writing.
-    pub fn write(&self, parts: impl Iterator<Item = UserSlice>) -> SysResult {
-        match self.inode.kind {
             Kind::Device(device) => each(parts, |part| device.write(part)),
+            Kind::Fifo(_) => {
+                let end = self.end.as_ref().ok_or(Errno::EBADF)?;
+                let result = end.write(parts, total, self.flags());
+                if end.lost_reader(result, total) {
+                    sys::pipe::raise();
+                }
+                result
+            }
+            Kind::Proc(node) => {
+                let to = at.unwrap_or_else(|| self.position());
+                let done = generated::write(*node, to, parts)?;
+                if at.is_none() {
+                    self.set_position(to + done as u64);
+                }
+                Ok(done)
+            }
             _ => Err(Errno::EBADF),
         }
     }
@@ -190,20 +271,20 @@ impl Description {
         if whence > SEEK_HOLE {
             return Err(Errno::EINVAL);
         }
-        let size = match self.inode.kind {
+        match &self.inode.kind {
+            Kind::Fifo(_) | Kind::Socket => return Err(Errno::ESPIPE),
             Kind::Device(device) if device.is_console() => return Err(Errno::ESPIPE),
             // Memory devices accept every seek and stay at the start.
             Kind::Device(_) => return Ok(0),
-            Kind::Dir(_) if whence != SEEK_SET && whence != SEEK_CUR => return Err(Errno::EINVAL),
-            _ => self.inode.size(),
-        };
+            Kind::Dir if whence != SEEK_SET && whence != SEEK_CUR => return Err(Errno::EINVAL),
+            Kind::Proc(_) if whence > SEEK_END => return Err(Errno::EINVAL),
+            _ => {}
+        }
         let target = match whence {
             SEEK_SET => Some(offset),
             SEEK_CUR => offset.checked_add_unsigned(self.position()),
-            SEEK_END => offset.checked_add_unsigned(size),
-            SEEK_DATA | SEEK_HOLE if offset as u64 >= size => return Err(Errno::ENXIO),
-            SEEK_DATA => Some(offset),
-            _ => Some(size as i64),
+            SEEK_END => offset.checked_add_unsigned(self.inode.size()),
+            _ => Some(self.seek_data(offset, whence == SEEK_DATA)? as i64),
         };
         let target = target
             .and_then(|target| u64::try_from(target).ok())
@@ -211,29 +292,57 @@ impl Description {
         self.set_position(target);
         Ok(target)
     }
+
+    /// The next byte of data, or of a hole, from `offset` on. `ENXIO` behind the end.
+    fn seek_data(&self, offset: i64, data: bool) -> Result<u64, Errno> {
+        let store = self.inode.store().ok_or(Errno::EINVAL)?.lock();
+        let from = u64::try_from(offset).map_err(|_| Errno::ENXIO)?;
+        if from >= store.size() {
+            return Err(Errno::ENXIO);
+        }
+        if data {
+            store.next_data(from).ok_or(Errno::ENXIO)
+        } else {
+            Ok(store.next_hole(from))
+        }
+    }
+
+    /// Bytes that a read would give at once, for files that can say (FIONREAD).
+    pub fn available(&self) -> Option<u64> {
+        match &self.inode.kind {
+            Kind::File(store) => Some(store.lock().size().wrapping_sub(self.position())),
+            Kind::Fifo(_) => self.end.as_ref().map(|end| end.pipe().unread() as u64),
+            Kind::Device(device) => device.available(),
+            _ => None,
+        }
+    }
 }
 
-/// At most `total` bytes from `at` on; nothing behind the end.
-fn available(bytes: &'static [u8], at: u64, total: usize) -> &'static [u8] {
-    let start = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-    let rest = &bytes[start..];
-    &rest[..rest.len().min(total)]
+impl Drop for Description {
+    fn drop(&mut self) {
+        vfs().cache.put(self.dentry);
+    }
 }
 
-/// Spreads `bytes` over `parts`; the number delivered, or `EFAULT` when that is none.
-fn copy_out(bytes: &[u8], parts: impl Iterator<Item = UserSlice>) -> SysResult {
-    let mut done = 0;
-    each(parts, |part| {
-        let count = part.write(&bytes[done..])?;
-        done += count;
-        Ok(count)
-    })
+/// `EINVAL` when a transfer of `count` bytes at `at` would end behind the largest offset.
+pub fn check_range(at: u64, count: usize) -> Result<(), Errno> {
+    if at.saturating_add(count as u64) > MAX_OFFSET {
+        Err(Errno::EINVAL)
+    } else {
+        Ok(())
+    }
+}
+
+/// The first part that is not empty.
+fn first_of(parts: &mut dyn Iterator<Item = UserSlice>) -> Option<UserSlice> {
+    let mut parts = parts;
+    Iterator::find(&mut parts, |part| !part.is_empty())
 }
 
 /// Runs `transfer` on one part after the other until one is not used up. An error counts only when
 /// nothing was transferred before it.
-fn each(
-    parts: impl Iterator<Item = UserSlice>,
+pub fn each(
+    parts: &mut dyn Iterator<Item = UserSlice>,
     mut transfer: impl FnMut(UserSlice) -> SysResult,
 ) -> SysResult {
     let mut done = 0;
@@ -252,5 +361,10 @@ fn each(
     Ok(done)
 }
 
-#[cfg(test)]
-mod tests;
+/// Whether a device can be told from a pipe by its inode alone.
+pub const fn device(inode: &Inode) -> Option<Device> {
+    match inode.kind {
+        Kind::Device(device) => Some(device),
+        _ => None,
+    }
+}

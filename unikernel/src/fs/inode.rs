@@ -1,95 +1,369 @@
 //! What a file is, apart from its names.
 
 use super::device::Device;
-use linux_raw_sys::general::{S_IFLNK, S_IFMT};
+use super::guard::Seals;
+use super::name::PADDING;
+use super::pages::PageStore;
+use super::pipe::Fifo;
+use super::proc::Node;
+use super::rc::Ref;
+use super::super_block::SuperBlock;
+use crate::errno::Errno;
+use crate::sync::Exclusive;
+use crate::time;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed};
+use linux_raw_sys::general::{
+    S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, UTIME_NOW, UTIME_OMIT,
+};
 
-/// What a file is. Its `st_mode` is kept beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a file is.
 pub enum Kind {
-    /// A directory: its first and last child.
-    Dir(Children),
-    /// A regular file's content.
-    File(&'static [u8]),
-    /// A symbolic link's target.
-    Symlink(&'static [u8]),
-    /// A link to whatever descriptor this is: `/dev/stdin` and its kin.
-    Descriptor(u8),
-    /// Something that is read and written by code.
+    /// A directory in memory: its entries are all in the dentry cache.
+    Dir,
+    /// A regular file.
+    File(Exclusive<PageStore>),
+    /// A symbolic link.
+    Symlink(Link),
+    /// A pipe, with a name or without.
+    Fifo(Fifo),
+    /// A socket's name.
+    Socket,
+    /// A device or a standard stream.
     Device(Device),
+    /// A file, directory or link of procfs or sysfs, made when it is looked at.
+    Proc(Node),
 }
 
-/// A directory's children, as a list through the entries in the order of their creation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Children {
-    pub(super) first: u32,
-    pub(super) last: u32,
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dir => "Dir",
+            Self::File(_) => "File",
+            Self::Symlink(_) => "Symlink",
+            Self::Fifo(_) => "Fifo",
+            Self::Socket => "Socket",
+            Self::Device(_) => "Device",
+            Self::Proc(_) => "Proc",
+        })
+    }
 }
 
-impl Children {
-    pub(super) const NONE: Self = Self {
-        first: NONE,
-        last: NONE,
-    };
+/// A symbolic link's target, with [`PADDING`] zeros behind it, as a walk needs it.
+#[derive(Debug)]
+pub struct Link(Box<[u8]>);
+
+impl Link {
+    /// Copies a target; `ENOMEM`.
+    pub fn new(target: &[u8]) -> Result<Self, Errno> {
+        let mut text = Vec::new();
+        text.try_reserve_exact(target.len() + PADDING)
+            .map_err(|_| Errno::ENOMEM)?;
+        text.extend_from_slice(target);
+        text.extend_from_slice(&[0; PADDING]);
+        Ok(Self(text.into_boxed_slice()))
+    }
+
+    /// The target.
+    pub fn target(&self) -> &[u8] {
+        &self.0[..self.0.len() - PADDING]
+    }
+
+    /// The target with its padding.
+    pub fn padded(&self) -> &[u8] {
+        &self.0
+    }
 }
 
-/// No entry. Entries refer to each other by number, so that one fits half a cache line.
-pub(super) const NONE: u32 = u32::MAX;
+/// A point in time: seconds since 1970 and nanoseconds.
+#[derive(Debug, Default)]
+pub struct Stamp {
+    seconds: AtomicI64,
+    nanoseconds: AtomicU32,
+}
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// The time of boot, for files that are there from the start: what the wall clock says then is found
+/// out only when somebody asks, because asking a machine's clock is slow.
+pub const AT_BOOT: (i64, u32) = (i64::MIN, 0);
+
+impl Stamp {
+    fn new((seconds, nanoseconds): (i64, u32)) -> Self {
+        Self {
+            seconds: AtomicI64::new(seconds),
+            nanoseconds: AtomicU32::new(nanoseconds),
+        }
+    }
+
+    /// Seconds and nanoseconds.
+    #[inline]
+    pub fn get(&self) -> (i64, u32) {
+        let time = (self.seconds.load(Relaxed), self.nanoseconds.load(Relaxed));
+        if time.0 == AT_BOOT.0 { at_boot() } else { time }
+    }
+
+    /// As it is stored: the time of boot is before every other.
+    #[inline(always)]
+    fn raw(&self) -> (i64, u32) {
+        (self.seconds.load(Relaxed), self.nanoseconds.load(Relaxed))
+    }
+
+    /// Seconds and nanoseconds, unless a clock must be asked first.
+    #[inline(always)]
+    pub fn known(&self) -> Option<(i64, u32)> {
+        let time = self.raw();
+        (time.0 != AT_BOOT.0).then_some(time)
+    }
+
+    /// Sets it.
+    #[inline]
+    pub fn set(&self, (seconds, nanoseconds): (i64, u32)) {
+        self.seconds.store(seconds, Relaxed);
+        self.nanoseconds.store(nanoseconds, Relaxed);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn at_boot() -> (i64, u32) {
+    let (seconds, nanoseconds) = time::boot_time();
+    (seconds as i64, nanoseconds)
+}
+
+/// The wall clock, for time stamps.
+pub fn now() -> (i64, u32) {
+    let (seconds, nanoseconds) = time::realtime();
+    (seconds as i64, nanoseconds)
+}
 
 /// A file: everything that all its names share.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Inode {
     /// Type-specific part.
     pub kind: Kind,
-    /// `st_mode`: type and permissions.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Time of the last change, seconds since 1970.
-    pub mtime: u32,
-    /// Number of names (for a directory 2 and its subdirectories, as Linux counts).
-    pub nlink: u32,
+    /// The file system it is on.
+    pub sb: Ref<SuperBlock>,
     /// `st_ino`.
-    pub ino: u32,
+    pub ino: u64,
+    mode: AtomicU32,
+    uid: AtomicU32,
+    gid: AtomicU32,
+    nlink: AtomicU32,
+    /// Last access.
+    pub atime: Stamp,
+    /// Last change of the content.
+    pub mtime: Stamp,
+    /// Last change of the content or of the attributes.
+    pub ctime: Stamp,
+    /// Creation.
+    pub btime: (i64, u32),
+    /// What must not be changed any more.
+    pub seals: Seals,
+    /// Made by `O_TMPFILE` without `O_EXCL`: it may get its first name later.
+    pub linkable: AtomicBool,
 }
 
 impl Inode {
-    /// Size in bytes as stat(2) reports it. Directories have none, as in Linux's ramfs.
+    /// A file without a name yet (of a directory, one link: its own). `ENOSPC` when the file system
+    /// has no inode left, `ENOMEM`.
+    pub fn new(
+        sb: &Ref<SuperBlock>,
+        kind: Kind,
+        mode: u32,
+        (uid, gid): (u32, u32),
+    ) -> Result<Ref<Self>, Errno> {
+        Self::at(sb, kind, mode, (uid, gid), now())
+    }
+
+    /// A file of a generated file system, with the number that its place has.
+    pub fn generated(sb: &Ref<SuperBlock>, node: Node, mode: u32) -> Result<Ref<Self>, Errno> {
+        sb.quota.charge_inode()?;
+        let links = node.links();
+        Ref::new(Self::build(
+            sb,
+            Kind::Proc(node),
+            mode,
+            (0, 0),
+            AT_BOOT,
+            (node.inode(), links),
+        ))
+    }
+
+    /// The same as [`Inode::new`], as of a given time.
+    pub fn at(
+        sb: &Ref<SuperBlock>,
+        kind: Kind,
+        mode: u32,
+        (uid, gid): (u32, u32),
+        time: (i64, u32),
+    ) -> Result<Ref<Self>, Errno> {
+        sb.quota.charge_inode()?;
+        let links = u32::from(file_type(mode) == S_IFDIR);
+        Ref::new(Self::build(
+            sb,
+            kind,
+            mode,
+            (uid, gid),
+            time,
+            (sb.new_ino(), links),
+        ))
+    }
+
+    fn build(
+        sb: &Ref<SuperBlock>,
+        kind: Kind,
+        mode: u32,
+        (uid, gid): (u32, u32),
+        time: (i64, u32),
+        (ino, links): (u64, u32),
+    ) -> Self {
+        Self {
+            kind,
+            sb: sb.clone(),
+            ino,
+            mode: AtomicU32::new(mode),
+            uid: AtomicU32::new(uid),
+            gid: AtomicU32::new(gid),
+            nlink: AtomicU32::new(links),
+            atime: Stamp::new(time),
+            mtime: Stamp::new(time),
+            ctime: Stamp::new(time),
+            btime: time,
+            seals: Seals::new(),
+            linkable: AtomicBool::new(false),
+        }
+    }
+
+    /// `st_mode`: type and permissions.
+    #[inline]
+    pub fn mode(&self) -> u32 {
+        self.mode.load(Relaxed)
+    }
+
+    /// Changes the permissions; the type stays.
+    pub fn set_permissions(&self, permissions: u32) {
+        let mode = file_type(self.mode()) | (permissions & !S_IFMT);
+        self.mode.store(mode, Relaxed);
+    }
+
+    /// Owner and group.
+    #[inline]
+    pub fn owner(&self) -> (u32, u32) {
+        (self.uid.load(Relaxed), self.gid.load(Relaxed))
+    }
+
+    /// Changes owner and group.
+    pub fn set_owner(&self, (uid, gid): (u32, u32)) {
+        self.uid.store(uid, Relaxed);
+        self.gid.store(gid, Relaxed);
+    }
+
+    /// Number of names (for a directory 2 and its subdirectories).
+    #[inline]
+    pub fn nlink(&self) -> u32 {
+        self.nlink.load(Relaxed)
+    }
+
+    /// One name more or less.
+    pub fn count_names(&self, by: i32) {
+        self.nlink
+            .store(self.nlink().saturating_add_signed(by), Relaxed);
+    }
+
+    /// Size in bytes as stat(2) reports it.
     pub fn size(&self) -> u64 {
-        match self.kind {
-            Kind::File(bytes) | Kind::Symlink(bytes) => bytes.len() as u64,
-            Kind::Descriptor(number) => descriptor_target(number).len() as u64,
-            Kind::Dir(_) | Kind::Device(_) => 0,
+        match &self.kind {
+            Kind::File(store) => store.lock().size(),
+            Kind::Symlink(link) => link.target().len() as u64,
+            Kind::Proc(node) => node.size(),
+            _ => 0,
         }
     }
 
     /// Whether it is a directory.
-    pub const fn is_dir(&self) -> bool {
-        matches!(self.kind, Kind::Dir(_))
+    #[inline]
+    pub fn is_dir(&self) -> bool {
+        file_type(self.mode()) == S_IFDIR
     }
 
-    /// What readlink(2) says, `None` for everything but a symbolic link.
-    pub const fn link_target(&self) -> Option<&'static [u8]> {
-        match self.kind {
-            Kind::Symlink(target) => Some(target),
-            Kind::Descriptor(number) => Some(descriptor_target(number)),
+    /// Whether it is a symbolic link.
+    #[inline]
+    pub fn is_symlink(&self) -> bool {
+        file_type(self.mode()) == S_IFLNK
+    }
+
+    /// Whether it is a regular file with content of its own.
+    #[inline]
+    pub const fn store(&self) -> Option<&Exclusive<PageStore>> {
+        match &self.kind {
+            Kind::File(store) => Some(store),
             _ => None,
         }
     }
 
-    /// Whether a read-only file system guards it (devices and pipes may be written all the same).
-    pub const fn is_read_only(&self) -> bool {
-        !matches!(self.kind, Kind::Device(_))
+    /// Content and attributes have changed now.
+    pub fn touch(&self) {
+        let now = now();
+        self.mtime.set(now);
+        self.ctime.set(now);
+    }
+
+    /// The content was written now; who may not keep the set-user-ID bits loses them.
+    #[inline]
+    pub fn wrote(&self) {
+        self.touch();
+        super::permission::wrote(self);
+    }
+
+    /// Whether a file without a name may get one.
+    pub fn may_be_linked(&self) -> bool {
+        self.linkable.load(Relaxed)
+    }
+
+    /// The attributes have changed now.
+    pub fn touch_ctime(&self) {
+        self.ctime.set(now());
+    }
+
+    /// The content was read: as with `relatime`, noted once after each change and once a day.
+    #[inline]
+    pub fn accessed(&self) {
+        let read = self.atime.get();
+        if read <= self.mtime.get() || read <= self.ctime.get() || read.0 + DAY < time::coarse_s() {
+            self.atime.set(now());
+        }
+    }
+
+    /// Whether reading it would leave its time stamps as they are; answered without asking a clock.
+    #[inline(always)]
+    pub fn stays_accessed(&self) -> bool {
+        let read = self.atime.raw();
+        read > self.mtime.raw() && read > self.ctime.raw() && read.0 + DAY >= time::coarse_s()
+    }
+
+    /// utimensat(2): the two times, each with `UTIME_NOW` or `UTIME_OMIT` in the nanoseconds.
+    pub fn set_times(&self, access: (i64, i64), change: (i64, i64)) {
+        let now = now();
+        for (stamp, (seconds, nanoseconds)) in [(&self.atime, access), (&self.mtime, change)] {
+            if nanoseconds == i64::from(UTIME_NOW) {
+                stamp.set(now);
+            } else if nanoseconds != i64::from(UTIME_OMIT) {
+                stamp.set((seconds, nanoseconds as u32));
+            }
+        }
+        self.ctime.set(now);
     }
 }
 
-/// The text of the link behind `/dev/stdin`, `/dev/stdout` and `/dev/stderr` on Linux.
-const fn descriptor_target(number: u8) -> &'static [u8] {
-    match number {
-        0 => b"/proc/self/fd/0",
-        1 => b"/proc/self/fd/1",
-        _ => b"/proc/self/fd/2",
+impl Drop for Inode {
+    fn drop(&mut self) {
+        if let Kind::File(store) = &mut self.kind {
+            self.sb.quota.release(store.get_mut().frames());
+        }
+        self.sb.quota.release_inode();
     }
 }
 
@@ -98,46 +372,14 @@ pub const fn file_type(mode: u32) -> u32 {
     mode & S_IFMT
 }
 
-/// Mode of a symbolic link that no archive describes.
-pub const LINK_MODE: u32 = S_IFLNK | 0o777;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fs::testing::inode;
-
-    #[test]
-    fn only_content_has_a_size() {
-        assert_eq!(inode(Kind::File(b"12345")).size(), 5);
-        assert_eq!(inode(Kind::Symlink(b"abc")).size(), 3);
-        assert_eq!(inode(Kind::Descriptor(2)).size(), 15);
-        assert_eq!(inode(Kind::Dir(Children::NONE)).size(), 0);
-        assert_eq!(inode(Kind::Device(Device::Zero)).size(), 0);
-    }
-
-    #[test]
-    fn links_have_targets() {
-        assert_eq!(
-            inode(Kind::Symlink(b"abc")).link_target(),
-            Some(&b"abc"[..])
-        );
-        assert_eq!(
-            inode(Kind::Descriptor(2)).link_target(),
-            Some(&b"/proc/self/fd/2"[..])
-        );
-        assert_eq!(inode(Kind::File(b"abc")).link_target(), None);
-    }
-
-    #[test]
-    fn devices_can_be_written_on_a_read_only_root() {
-        assert!(!inode(Kind::Device(Device::Null)).is_read_only());
-        assert!(inode(Kind::File(b"")).is_read_only());
-        assert!(inode(Kind::Dir(Children::NONE)).is_read_only());
-    }
-
-    #[test]
-    fn types_are_the_upper_bits() {
-        assert_eq!(file_type(LINK_MODE), S_IFLNK);
-        assert_eq!(file_type(0o104_755), 0o100_000);
-    }
+/// The kind of an empty file with this mode, for mknod(2): `None` for directories and links.
+pub fn empty(mode: u32, device: (u32, u32)) -> Option<Kind> {
+    Some(match file_type(mode) {
+        0 | S_IFREG => Kind::File(Exclusive::new(PageStore::new())),
+        S_IFIFO => Kind::Fifo(Fifo::new()),
+        S_IFSOCK => Kind::Socket,
+        S_IFCHR => Kind::Device(Device::from_numbers(device.0, device.1)),
+        S_IFDIR | S_IFLNK => return None,
+        _ => Kind::Device(Device::Other(device.0, device.1)),
+    })
 }

@@ -1,6 +1,10 @@
 //! What the tests of the file layer share: a packer for archives, and a freshly booted file
 //! system. There is one such per process, so a test that uses it holds a lock.
 
+use super::inode::{Inode, Kind};
+use super::pages::Quota;
+use super::rc::Ref;
+use super::super_block::{FsType, SuperBlock};
 use super::{Stdin, fd, init};
 use crate::uaccess::UserPtr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,9 +15,10 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// itself until the guard is dropped.
 pub(crate) fn boot_with(packer: Option<Packer>, stdin: Stdin) -> MutexGuard<'static, ()> {
     let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    for number in 0..fd::LIMIT as i32 {
-        let _ = fd::with_table(|table| table.remove(number));
+    while let Some(number) = fd::next_open(0) {
+        drop(fd::remove(number as i32));
     }
+    fd::set_limit(fd::SOFT_LIMIT);
     init(packer.map(Packer::leak), stdin).expect("the test's archive is sound");
     guard
 }
@@ -85,15 +90,8 @@ impl Packer {
     }
 }
 
-/// An inode of this kind, everything else about it unremarkable.
-pub(crate) fn inode(kind: crate::fs::tree::Kind) -> crate::fs::tree::Inode {
-    crate::fs::tree::Inode {
-        kind,
-        mode: 0,
-        uid: 0,
-        gid: 0,
-        mtime: 0,
-        nlink: 1,
-        ino: 1,
-    }
+/// An inode of this kind and mode on a tmpfs of its own.
+pub(crate) fn inode(kind: Kind, mode: u32) -> Ref<Inode> {
+    let sb = Ref::new(SuperBlock::new(FsType::Tmpfs, 0, Quota::new(None, None))).unwrap();
+    Inode::new(&sb, kind, mode, (0, 0)).unwrap()
 }

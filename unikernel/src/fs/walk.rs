@@ -1,13 +1,18 @@
 //! Path resolution (path_resolution(7)).
 //!
-//! A component costs one scan of its bytes, which finds its end and hashes it, and a probe or two
-//! of the table. Nothing is allocated. A symbolic link replaces the text that is being walked by its
-//! target; what was left behind it waits on a fixed stack of slices, which cannot overflow because
-//! at most [`MAX_LINKS`] links are followed and each leaves at most one slice.
+//! A component costs one scan of its bytes, eight at a time, which finds its end and hashes it, and
+//! a probe or two of the dentry cache. Nothing is allocated, counted or waited for. A symbolic link
+//! is walked by a recursion of small frames, at most [`MAX_LINKS`] deep.
 //!
-//! Search permission is not checked: the application is root.
+//! Texts end with [`PADDING`](super::name::PADDING) zeros, so that a word can be read anywhere.
 
-use super::tree::{EntryId, Kind, NameHash, Tree};
+use super::dcache::DentryId;
+use super::generated::{self, Target};
+use super::inode::{Inode, Kind};
+use super::name::{self, Key, Name};
+use super::permission;
+use super::rc::Ref;
+use super::vfs::Vfs;
 use crate::errno::Errno;
 use linux_raw_sys::general::NAME_MAX;
 
@@ -25,6 +30,9 @@ pub enum Goal {
     Create,
     /// As `NoFollow`, for a file that may be created.
     CreateNew,
+    /// Find the name itself, for a call that makes, removes or moves names: links are not followed,
+    /// mounts not crossed, slashes behind it reported.
+    Name,
 }
 
 impl Goal {
@@ -32,37 +40,16 @@ impl Goal {
         matches!(self, Self::Follow | Self::Create)
     }
 
-    const fn creates(self) -> bool {
+    const fn creates_file(self) -> bool {
         matches!(self, Self::Create | Self::CreateNew)
     }
-}
 
-/// What a path names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A file of the tree.
-    Entry(EntryId),
-    /// Whatever the descriptor with this number refers to.
-    Descriptor(u8),
-}
-
-/// Result of a walk that failed nowhere before the last component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Walked {
-    /// What the path names; `None` when the directory exists but the last name does not.
-    pub target: Option<Target>,
-    /// Whether a slash followed the last component.
-    pub slash: bool,
-}
-
-impl Walked {
-    /// The target, or `ENOENT`.
-    pub fn found(self) -> Result<Target, Errno> {
-        self.target.ok_or(Errno::ENOENT)
+    const fn keeps_name(self) -> bool {
+        matches!(self, Self::Create | Self::CreateNew | Self::Name)
     }
 }
 
-/// What kind of name a path ends with, for calls that create or remove it.
+/// What kind of name a path ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Last {
     /// An ordinary name.
@@ -75,232 +62,274 @@ pub enum Last {
     Root,
 }
 
-/// Resolves `path` from directory `start`.
+/// Result of a walk that failed nowhere before the last component.
+#[derive(Debug)]
+pub struct Walked {
+    /// The directory of the last component.
+    pub directory: DentryId,
+    /// What the path names; `None` when the directory exists but the last name does not.
+    pub found: Option<DentryId>,
+    /// What kind of name the last component is.
+    pub last: Last,
+    /// Whether a slash followed it.
+    pub slash: bool,
+    /// The missing name, if the goal wants to make it.
+    pub name: Option<Name>,
+}
+
+impl Walked {
+    /// The dentry found, or `ENOENT`.
+    pub fn found(&self) -> Result<DentryId, Errno> {
+        self.found.ok_or(Errno::ENOENT)
+    }
+}
+
+/// Resolves the padded text `path` from directory `start`.
 ///
 /// Errors: `ENOENT` (empty path, missing directory), `ENOTDIR`, `ELOOP`, `ENAMETOOLONG` (a
-/// component longer than 255 bytes).
-pub fn walk(tree: &Tree, start: EntryId, path: &[u8], goal: Goal) -> Result<Walked, Errno> {
-    if path.is_empty() {
+/// component longer than 255 bytes), `EACCES`.
+pub fn walk(vfs: &mut Vfs, start: DentryId, path: &[u8], goal: Goal) -> Result<Walked, Errno> {
+    if path[0] == 0 {
         return Err(Errno::ENOENT);
     }
     let mut walker = Walker {
-        tree,
         here: start,
-        rest: path,
-        waiting: Suffixes::new(),
+        vfs,
+        goal,
         links: 0,
     };
-    walker.enter(path);
-    walker.run(goal)
+    let end = walker.run(path, true, false)?;
+    end.ok_or(Errno::ENOENT)
 }
 
-/// Resolves the directory of the last component of `path` and says what that component is, without
-/// looking it up.
-pub fn walk_parent(tree: &Tree, start: EntryId, path: &[u8]) -> Result<Last, Errno> {
-    if path.is_empty() {
-        return Err(Errno::ENOENT);
-    }
-    let (directory, name) = split_last(path);
-    if !directory.is_empty() {
-        match walk(tree, start, directory, Goal::Follow)?.found()? {
-            Target::Entry(entry) if tree.inode(entry).is_dir() => {}
-            _ => return Err(Errno::ENOTDIR),
-        }
-    } else if !tree.inode(start).is_dir() {
-        return Err(Errno::ENOTDIR);
-    }
-    Ok(match name {
-        b"" => Last::Root,
-        b"." => Last::Dot,
-        b".." => Last::DotDot,
-        _ => Last::Name,
-    })
-}
-
-/// Cuts a path in front of its last component; trailing slashes do not count.
-fn split_last(path: &[u8]) -> (&[u8], &[u8]) {
-    let end = path
-        .iter()
-        .rposition(|&byte| byte != b'/')
-        .map_or(0, |last| last + 1);
-    let start = path[..end]
-        .iter()
-        .rposition(|&byte| byte == b'/')
-        .map_or(0, |slash| slash + 1);
-    if end == 0 {
-        (path, b"")
-    } else {
-        (&path[..start], &path[start..end])
-    }
-}
-
-type Suffixes<'a> = heapless::Vec<&'a [u8], MAX_LINKS>;
-
-struct Walker<'a> {
-    tree: &'a Tree,
-    here: EntryId,
-    /// What is left of the text being walked.
-    rest: &'a [u8],
-    /// What is left of the texts whose links are being followed; none is empty.
-    waiting: Suffixes<'a>,
+struct Walker<'v> {
+    vfs: &'v mut Vfs,
+    here: DentryId,
+    goal: Goal,
     links: usize,
 }
 
-/// A component, cut from the front of a path.
-struct Component<'a> {
-    name: &'a [u8],
-    hash: NameHash,
-    /// Nothing but slashes follows in this text.
+/// A component, cut from a text.
+struct Component<'t> {
+    name: &'t [u8],
+    key: Key,
+    /// It is the last of the whole path.
     is_last: bool,
     /// A slash follows it.
     slash: bool,
+    /// What it names must be a directory.
+    must_be_dir: bool,
 }
 
-impl<'a> Walker<'a> {
-    /// Starts on a text: from the root if it begins with a slash, else from here.
-    fn enter(&mut self, text: &'a [u8]) {
+impl Walker<'_> {
+    /// Walks a text. At the end of the path (`is_end`) returns the result; in the middle of one the
+    /// walk stands where the text leads. `must_be_dir`: slashes follow the link whose text it is.
+    fn run(
+        &mut self,
+        text: &[u8],
+        is_end: bool,
+        must_be_dir: bool,
+    ) -> Result<Option<Walked>, Errno> {
         if text[0] == b'/' {
-            self.here = EntryId::ROOT;
+            self.here = self.vfs.root;
         }
-        self.rest = trim_slashes(text);
-    }
-
-    fn run(mut self, goal: Goal) -> Result<Walked, Errno> {
-        let mut must_be_dir = false;
+        let mut at = skip_slashes(text, 0);
+        if text[at] == 0 {
+            // Nothing but slashes.
+            self.search()?;
+            let here = self.here;
+            return Ok(is_end.then(|| self.end(Last::Root, Some(here), true)));
+        }
         loop {
-            if self.rest.is_empty() {
-                match self.waiting.pop() {
-                    Some(rest) => self.rest = rest,
-                    // Only "/" ends here: a last component is dealt with below.
-                    None => return Ok(found(Target::Entry(self.here), must_be_dir)),
-                }
-            }
-            let part = self.component();
-            let is_last = part.is_last && self.waiting.is_empty();
-            must_be_dir |= is_last && part.slash;
-            if is_last && part.slash && goal.creates() && !matches!(part.name, b"." | b"..") {
-                self.require_dir()?;
-                return Err(Errno::EISDIR);
-            }
-            let Some(entry) = self.child(&part)? else {
-                let missing = Walked {
-                    target: None,
-                    slash: must_be_dir,
-                };
-                return if is_last {
-                    Ok(missing)
-                } else {
-                    Err(Errno::ENOENT)
-                };
+            self.search()?;
+            let key = name::scan(self.here.number(), &text[at..]);
+            let len = key.len as usize;
+            let next = skip_slashes(text, at + len);
+            let (is_over, slash) = (text[next] == 0, next > at + len);
+            let part = Component {
+                name: &text[at..at + len],
+                key,
+                is_last: is_over && is_end,
+                slash,
+                must_be_dir: !is_over || slash || must_be_dir,
             };
-            let inode = self.tree.inode(entry);
-            let follow = !is_last || must_be_dir || goal.follows();
-            match inode.kind {
-                Kind::Symlink(target) if follow => {
-                    self.follow(target)?;
-                    continue;
-                }
-                Kind::Descriptor(number) if follow => {
-                    let plain = is_last && !must_be_dir;
-                    let target = Target::Descriptor(number);
-                    return if plain {
-                        Ok(found(target, false))
-                    } else {
-                        Err(Errno::ENOTDIR)
-                    };
-                }
-                _ => {}
+            if let Some(end) = self.step(&part)? {
+                return Ok(Some(end));
             }
-            self.here = entry;
-            if is_last {
-                if must_be_dir && !inode.is_dir() {
-                    return Err(Errno::ENOTDIR);
-                }
-                return Ok(found(Target::Entry(entry), must_be_dir));
+            if is_over {
+                return Ok(None);
             }
+            at = next;
         }
     }
 
-    /// Cuts the next component off and hashes it on the way.
-    #[inline]
-    fn component(&mut self) -> Component<'a> {
-        let text = self.rest;
-        let mut hash = NameHash::in_directory(self.here);
-        let mut len = 0;
-        while let Some(&byte) = text.get(len)
-            && byte != b'/'
-        {
-            hash = hash.add(byte);
-            len += 1;
-        }
-        let (name, rest) = text.split_at(len);
-        self.rest = trim_slashes(rest);
-        Component {
-            name,
-            hash,
-            is_last: self.rest.is_empty(),
-            slash: !rest.is_empty(),
+    /// `ENOTDIR` unless the walk stands on a directory, `EACCES` unless it may be searched.
+    #[inline(always)]
+    fn search(&self) -> Result<(), Errno> {
+        match self.vfs.cache.inode(self.here) {
+            Some(inode) if inode.is_dir() => permission::search(inode),
+            _ => Err(Errno::ENOTDIR),
         }
     }
 
-    /// What the component names in this directory.
-    fn child(&self, part: &Component<'_>) -> Result<Option<EntryId>, Errno> {
-        let special = match part.name {
-            b"." => Some(self.here),
-            b".." => self.tree.parent(self.here),
-            name => match self.tree.lookup_hashed(self.here, name, part.hash) {
-                None => None,
-                found => return Ok(found),
-            },
+    #[inline(always)]
+    fn step(&mut self, part: &Component<'_>) -> Result<Option<Walked>, Errno> {
+        if part.name[0] == b'.' && part.name.len() <= 2 && part.name.ends_with(b".") {
+            return self.dots(part);
+        }
+        if part.is_last && part.slash && self.goal.creates_file() {
+            return Err(Errno::EISDIR);
+        }
+        let found = match self.vfs.cache.lookup(self.here, &part.key, part.name) {
+            Some(id) => Some(id),
+            None => self.miss(part)?,
         };
-        // A lookup in a file finds nothing, so only these two cases need the question.
-        self.require_dir()?;
+        let Some(id) = found else {
+            return self.missing(part);
+        };
+        let is_name = part.is_last && self.goal == Goal::Name;
+        let id = if is_name { id } else { self.cross(id) };
+        let Some(inode) = self.vfs.cache.inode(id) else {
+            return self.missing(part);
+        };
+        match &inode.kind {
+            Kind::Symlink(_) => {
+                let inode = inode.clone();
+                return self.special(part, id, &inode);
+            }
+            Kind::Proc(_) => return self.generated(part, id),
+            _ => {}
+        }
+        self.arrive(part, id)
+    }
+
+    /// The walk has come to `id`, which is no link to follow.
+    #[inline(always)]
+    fn arrive(&mut self, part: &Component<'_>, id: DentryId) -> Result<Option<Walked>, Errno> {
+        if !part.is_last {
+            self.here = id;
+            return Ok(None);
+        }
+        if part.must_be_dir && self.goal != Goal::Name && !self.is_dir(id) {
+            return Err(Errno::ENOTDIR);
+        }
+        Ok(Some(self.end(Last::Name, Some(id), part.slash)))
+    }
+
+    fn is_dir(&self, id: DentryId) -> bool {
+        self.vfs.cache.inode(id).is_some_and(|inode| inode.is_dir())
+    }
+
+    /// From a mount point to what is mounted there.
+    #[inline(always)]
+    fn cross(&self, id: DentryId) -> DentryId {
+        let mut id = id;
+        while let Some(root) = self.vfs.cache.mounted_on(id) {
+            id = root;
+        }
+        id
+    }
+
+    fn end(&self, last: Last, found: Option<DentryId>, slash: bool) -> Walked {
+        Walked {
+            directory: self.here,
+            found,
+            last,
+            slash,
+            name: None,
+        }
+    }
+
+    fn dots(&mut self, part: &Component<'_>) -> Result<Option<Walked>, Errno> {
+        let is_up = part.name.len() == 2;
+        let id = if is_up {
+            self.cross(self.vfs.above(self.here))
+        } else {
+            self.here
+        };
+        if part.is_last {
+            let last = if is_up { Last::DotDot } else { Last::Dot };
+            return Ok(Some(self.end(last, Some(id), part.slash)));
+        }
+        self.here = id;
+        Ok(None)
+    }
+
+    /// The cache does not know the name: the file system may.
+    #[cold]
+    #[inline(never)]
+    fn miss(&mut self, part: &Component<'_>) -> Result<Option<DentryId>, Errno> {
         if part.name.len() > NAME_MAX as usize {
             return Err(Errno::ENAMETOOLONG);
         }
-        Ok(special)
-    }
-
-    /// `ENOTDIR` unless the walk stands on a directory.
-    fn require_dir(&self) -> Result<(), Errno> {
-        if self.tree.inode(self.here).is_dir() {
-            Ok(())
-        } else {
-            Err(Errno::ENOTDIR)
-        }
+        generated::lookup(self.vfs, self.here, part.name)
     }
 
     #[cold]
-    fn follow(&mut self, target: &'static [u8]) -> Result<(), Errno> {
+    #[inline(never)]
+    fn missing(&mut self, part: &Component<'_>) -> Result<Option<Walked>, Errno> {
+        if !part.is_last {
+            return Err(Errno::ENOENT);
+        }
+        let mut end = self.end(Last::Name, None, part.slash);
+        if self.goal.keeps_name() {
+            end.name = Some(Name::copy(part.name)?);
+        }
+        Ok(Some(end))
+    }
+
+    /// Something of procfs or sysfs: what its name meant last may be gone.
+    #[cold]
+    #[inline(never)]
+    fn generated(&mut self, part: &Component<'_>, id: DentryId) -> Result<Option<Walked>, Errno> {
+        let Some(id) = generated::revalidate(self.vfs, self.here, id)? else {
+            return self.missing(part);
+        };
+        let inode = self.vfs.inode(id)?.clone();
+        self.special(part, id, &inode)
+    }
+
+    /// A symbolic link, or something of procfs.
+    #[cold]
+    #[inline(never)]
+    fn special(
+        &mut self,
+        part: &Component<'_>,
+        id: DentryId,
+        inode: &Ref<Inode>,
+    ) -> Result<Option<Walked>, Errno> {
+        let follow =
+            !part.is_last || self.goal.follows() || (part.must_be_dir && self.goal != Goal::Name);
+        if !follow || !inode.is_symlink() {
+            return self.arrive(part, id);
+        }
         self.links += 1;
         if self.links > MAX_LINKS {
             return Err(Errno::ELOOP);
         }
-        if target.is_empty() {
+        match &inode.kind {
+            Kind::Proc(node) => match generated::target(self.vfs, *node)? {
+                Target::Dentry(id) => self.arrive(part, id),
+                Target::Text(text) => self.follow(part, text.padded()),
+            },
+            Kind::Symlink(link) => self.follow(part, link.padded()),
+            _ => self.arrive(part, id),
+        }
+    }
+
+    fn follow(&mut self, part: &Component<'_>, text: &[u8]) -> Result<Option<Walked>, Errno> {
+        if text[0] == 0 {
             return Err(Errno::ENOENT);
         }
-        if !self.rest.is_empty() {
-            self.waiting.push(self.rest).map_err(|_| Errno::ELOOP)?;
-        }
-        self.enter(target);
-        Ok(())
+        self.run(text, part.is_last, part.must_be_dir)
     }
 }
 
-const fn found(target: Target, slash: bool) -> Walked {
-    Walked {
-        target: Some(target),
-        slash,
+#[inline(always)]
+fn skip_slashes(text: &[u8], at: usize) -> usize {
+    let mut at = at;
+    while text[at] == b'/' {
+        at += 1;
     }
+    at
 }
-
-fn trim_slashes(text: &[u8]) -> &[u8] {
-    let mut text = text;
-    while let Some((b'/', rest)) = text.split_first() {
-        text = rest;
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests;

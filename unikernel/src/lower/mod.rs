@@ -42,8 +42,8 @@ const PUN_4: u8 = 0x6e;
 /// in the first 15 MiB of the image reach it with that byte.
 const DISTANCE: usize = (PUN_4 as usize) << 24 | 0xf0_0000;
 
-/// Where text is written through: two pages of address space that are otherwise never mapped.
-const ALIAS: usize = 0x7000_0000_0000;
+/// Where text is written through: address space that is otherwise never mapped, one leaf table's.
+const ALIAS: Range<usize> = 0x7000_0000_0000..0x7000_0020_0000;
 
 /// Sites left as traps that are remembered, so as to count each once.
 const MOST_TRAPPED: usize = 1024;
@@ -51,6 +51,8 @@ const MOST_TRAPPED: usize = 1024;
 static ENABLED: AtomicBool = AtomicBool::new(false);
 static ARENA_START: AtomicUsize = AtomicUsize::new(0);
 static TRAPS: AtomicU32 = AtomicU32::new(0);
+/// The part of [`ALIAS`] not used since the last flush.
+static ALIAS_NEXT: AtomicUsize = AtomicUsize::new(ALIAS.start);
 static SITES: SpinLock<Sites> = SpinLock::new(Sites::new());
 
 struct Sites {
@@ -116,25 +118,29 @@ pub fn trapped_site(index: usize) -> Option<usize> {
     SITES.try_lock()?.trapped.get(index).map(|site| site.0)
 }
 
-/// Called by the trapped door with the address behind the `syscall`.
-pub extern "C" fn on_trap(behind: usize) {
-    profile::caused(profile::Cause::Trap, || offer(behind));
+/// Called by the trapped door with the address behind the `syscall`. Returns where the call returns
+/// to: there, or the copy of what stood there, when that has just been moved.
+pub extern "C" fn on_trap(behind: usize) -> usize {
+    let resume = profile::caused(profile::Cause::Trap, || offer(behind));
     profile::trapping();
+    resume.unwrap_or(behind)
 }
 
-/// Counts the trap at the site before `behind`, and lowers the site the first time.
-fn offer(behind: usize) {
+/// Counts the trap at the site before `behind`, and lowers the site the first time; returns where
+/// the instruction at `behind` has gone.
+fn offer(behind: usize) -> Option<usize> {
     TRAPS.fetch_add(1, Relaxed);
     let site = behind.wrapping_sub(2);
     let mut sites = SITES.lock();
     if sites.find(site).is_some() || sites.trapped.iter().any(|entry| entry.0 == site) {
-        return;
+        return None;
     }
     let enabled = ENABLED.load(Relaxed);
     let lowered = enabled && events::lowering(site, || sites.lower(site)).is_ok();
     if !lowered && sites.trapped.len() < MOST_TRAPPED && sites.trapped.try_reserve(1).is_ok() {
         sites.trapped.push((site, enabled));
     }
+    sites.find(site).map(|entry| entry.moved)
 }
 
 /// #GP at `rip`: when it is an inner boundary of a lowered site, the moved instruction to go on
@@ -214,8 +220,7 @@ impl Sites {
             return Err(Errno::EINVAL);
         }
         let code = trampoline::build(at, site, behind, &tail, shim).ok_or(Errno::EINVAL)?;
-        back_arena(at, code.len())?;
-        write_text(at, &code)?;
+        write_arena(at, &code)?;
         write_text(site, &jump)?;
         let index = self.lowered.partition_point(|entry| entry.site < site);
         let (moved, double) = (at + MOVED, tail.is_double());
@@ -247,42 +252,71 @@ impl Sites {
     }
 }
 
-/// Puts memory behind the arena's pages of `at..at + len`, executable and not writable.
-fn back_arena(at: usize, len: usize) -> Result<(), Errno> {
+/// Writes a trampoline at `at`, putting memory behind the arena's pages where there is none yet.
+///
+/// It is written where its frames are, in the identity map: no alias is needed, and no flush.
+fn write_arena(at: usize, code: &[u8]) -> Result<(), Errno> {
     let text = paging::Access {
         write: false,
         execute: true,
         user: true,
     };
-    for page in (page_down(at)..at + len).step_by(PAGE) {
-        if paging::lookup(page).is_none() {
-            let frame = frames::alloc_zeroed().ok_or(Errno::ENOMEM)?;
-            paging::map(page..page + PAGE, frame, text)?;
+    let mut done = 0;
+    while done < code.len() {
+        let address = at + done;
+        let page = page_down(address);
+        let frame = match paging::translate(page) {
+            Some(frame) => frame,
+            None => {
+                let frame = frames::alloc_zeroed().ok_or(Errno::ENOMEM)?;
+                paging::map(page..page + PAGE, frame, text)?;
+                frame
+            }
+        };
+        let part = (page + PAGE - address).min(code.len() - done);
+        // SAFETY: the frame is the arena's, from `alloc_zeroed`, and data in the identity map. The
+        // slot is this site's alone, and nothing jumps there yet.
+        unsafe {
+            let to = (frame + (address - page)) as *mut u8;
+            core::ptr::copy_nonoverlapping(code[done..].as_ptr(), to, part);
         }
+        done += part;
     }
     Ok(())
 }
 
-/// Writes `bytes` into text at `address` through an alias that exists only meanwhile.
+/// Writes `bytes` into text at `address` through an alias that is mapped only meanwhile.
 pub(crate) fn write_text(address: usize, bytes: &[u8]) -> Result<(), Errno> {
     let first = page_down(address);
     let pages = (page_down(address + bytes.len() - 1) - first) / PAGE + 1;
-    let alias = ALIAS..ALIAS + pages * PAGE;
+    let alias = fresh_alias(pages);
     for index in 0..pages {
         let frame = paging::translate(first + index * PAGE).ok_or(Errno::EFAULT)?;
-        let page = ALIAS + index * PAGE;
+        let page = alias + index * PAGE;
         paging::map(page..page + PAGE, frame, paging::Access::DATA)?;
     }
     // SAFETY: the alias maps exactly the pages of the text written, and nothing else uses it (the
-    // caller holds the lock, or is boot or an exception). The bytes replace a `syscall` window or
-    // fresh trampoline space; one CPU runs, and not in that window.
+    // caller holds the lock, or is boot or an exception). The bytes replace a `syscall` window; one
+    // CPU runs, and not in that window.
     unsafe {
-        let to = (ALIAS + (address - first)) as *mut u8;
+        let to = (alias + (address - first)) as *mut u8;
         core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
     }
-    paging::unmap(alias.clone())?;
-    platform().flush(alias);
-    Ok(())
+    paging::unmap(alias..alias + pages * PAGE)
+}
+
+/// Pages of address space for an alias, that no translation can be left of.
+///
+/// A flush is a call of the monitor, and the translations that it loses cost as much again. So the
+/// alias of each text is at another address, and all are flushed when there are no more.
+fn fresh_alias(pages: usize) -> usize {
+    let mut start = ALIAS_NEXT.load(Relaxed);
+    if start + pages * PAGE > ALIAS.end {
+        platform().flush(ALIAS);
+        start = ALIAS.start;
+    }
+    ALIAS_NEXT.store(start + pages * PAGE, Relaxed);
+    start
 }
 
 unsafe extern "C" {

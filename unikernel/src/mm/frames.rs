@@ -8,6 +8,7 @@
 use super::PAGE;
 use crate::sync::SpinLock;
 use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Runs of at most this many frames may come from the pool.
 const SMALL_RUN: usize = 16;
@@ -184,6 +185,27 @@ impl Frames {
         address / PAGE < self.limit() && get(self.user, address / PAGE)
     }
 
+    /// The first run of the application's pages that ends behind `from`, without what is before it.
+    pub fn next_user(&self, from: usize) -> Option<Range<usize>> {
+        let mut frame = from / PAGE;
+        while frame < self.limit() && !get(self.user, frame) {
+            frame += if frame.is_multiple_of(64) && self.user[frame / 64] == 0 {
+                64
+            } else {
+                1
+            };
+        }
+        let first = frame;
+        while frame < self.limit() && get(self.user, frame) {
+            frame += if frame.is_multiple_of(64) && self.user[frame / 64] == !0 {
+                64
+            } else {
+                1
+            };
+        }
+        (first < frame).then_some(first * PAGE..frame * PAGE)
+    }
+
     /// One past the highest address that can be RAM.
     pub fn top(&self) -> usize {
         self.limit() * PAGE
@@ -199,9 +221,23 @@ impl Frames {
     }
 }
 
+/// Frames that are page tables, but for those of the image; none is given back.
+static TABLES: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a frame that has become a page table.
+pub fn count_table() {
+    TABLES.fetch_add(1, Relaxed);
+}
+
+/// Frames in use as page tables.
+pub fn tables() -> usize {
+    TABLES.load(Relaxed)
+}
+
 /// One frame, cleared; for page tables.
 pub fn alloc_zeroed() -> Option<usize> {
     let address = FRAMES.lock().alloc(1)?;
+    count_table();
     // SAFETY: the frame is RAM, mapped writable, and nobody else's since the allocation.
     unsafe { core::ptr::write_bytes(address as *mut u64, 0, PAGE / 8) };
     Some(address)
@@ -248,6 +284,16 @@ mod tests {
         let runs: Vec<_> = (1..40).map(|n| (f.alloc(n).unwrap(), n)).collect();
         runs.iter().for_each(|&(a, n)| f.set_user(a, n));
         assert!(f.is_user(runs[3].0));
+        let mut user = 0;
+        let mut from = 0;
+        while let Some(run) = f.next_user(from) {
+            assert!(run.clone().step_by(PAGE).all(|page| f.is_user(page)));
+            assert!(run.start >= from && !f.is_user(run.end));
+            (user, from) = (user + run.len() / PAGE, run.end);
+        }
+        assert_eq!(user, (1..40).sum::<usize>());
+        let part = f.next_user(runs[30].0 + PAGE).unwrap();
+        assert_eq!(part.start, runs[30].0 + PAGE);
         runs.iter().for_each(|&(a, n)| f.free(a, n));
         assert_eq!(f.counts(), before);
         assert!(!f.is_user(runs[3].0));

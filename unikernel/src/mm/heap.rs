@@ -9,6 +9,7 @@ use super::{PAGE, frames::FRAMES};
 use crate::sync::SpinLock;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use linked_list_allocator::Heap as ListHeap;
 
 const SMALLEST: usize = 16;
@@ -29,6 +30,14 @@ struct Tiers {
 
 // SAFETY: the pointers lead to blocks owned by the heap, and the lock around admits one user.
 unsafe impl Send for Tiers {}
+
+/// Frames that the heap holds, in blocks or free in a class.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// Frames that the heap holds.
+pub fn frames() -> usize {
+    HELD.load(Relaxed)
+}
 
 /// The allocator; declared as `#[global_allocator]` by the crate that builds the kernel object.
 pub struct Heap(SpinLock<Tiers>);
@@ -79,6 +88,7 @@ impl Tiers {
         let Some(page) = FRAMES.lock().alloc(1) else {
             return false;
         };
+        HELD.fetch_add(1, Relaxed);
         for offset in (0..PAGE).step_by(SMALLEST << class).rev() {
             if let Some(block) = NonNull::new((page + offset) as *mut Free) {
                 self.push(class, block);
@@ -93,6 +103,7 @@ impl Tiers {
         {
             // SAFETY: the region is fresh RAM, ours for good.
             unsafe { self.odd.init(region as *mut u8, ODD_REGION) };
+            HELD.fetch_add(ODD_REGION / PAGE, Relaxed);
         }
         self.odd
             .allocate_first_fit(layout)
@@ -106,10 +117,12 @@ impl Tiers {
 }
 
 fn whole_frames(size: usize) -> *mut u8 {
-    FRAMES
-        .lock()
-        .alloc(size.div_ceil(PAGE))
-        .map_or(null_mut(), |address| address as *mut u8)
+    let count = size.div_ceil(PAGE);
+    let Some(address) = FRAMES.lock().alloc(count) else {
+        return null_mut();
+    };
+    HELD.fetch_add(count, Relaxed);
+    address as *mut u8
 }
 
 // SAFETY: blocks are at least `layout` large and aligned (class sizes are powers of two inside a
@@ -144,6 +157,7 @@ unsafe impl GlobalAlloc for Heap {
             unsafe { tiers.odd.deallocate(block, layout) };
         } else {
             FRAMES.lock().free(pointer as usize, size.div_ceil(PAGE));
+            HELD.fetch_sub(size.div_ceil(PAGE), Relaxed);
         }
     }
 }

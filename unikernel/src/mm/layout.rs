@@ -36,7 +36,8 @@ pub enum Error {
     Initrd,
 }
 
-/// Builds the address space. Runs once, on the boot tables, which map the first GiB.
+/// Builds the address space beside the boot tables, which map the first GiB. Runs once; what it has
+/// built is in force when the root is loaded, by the next flush of everything.
 pub fn build(boot: &BootInfo) -> Result<(), Error> {
     paging::set_root(boot.image.root);
     let ram = boot.memory.iter().map(|r| r.len()).sum::<usize>();
@@ -66,6 +67,9 @@ pub fn build(boot: &BootInfo) -> Result<(), Error> {
         return Err(Error::Initrd);
     }
     init_frames(boot, top, start, pool.clone());
+    if paging::renew().is_err() {
+        return Err(too_small);
+    }
     let mapped = map_image(boot).and_then(|()| map_ram(boot, image_end, pool.end));
     mapped
         .and_then(|()| clear_arena(boot))

@@ -8,6 +8,7 @@ pub mod frames;
 pub mod heap;
 pub mod layout;
 pub mod paging;
+pub mod regions;
 pub mod space;
 
 /// Bytes in a base page.

@@ -4,7 +4,8 @@
 //! [`flush`](crate::platform::Platform::flush). Accessed and dirty are set in advance: neither is
 //! ever read here, and a shadow-paging host would otherwise take a fault to track them.
 
-use super::{LARGE, PAGE, frames};
+use super::frames::{self, FRAMES};
+use super::{LARGE, PAGE};
 use crate::errno::Errno;
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -53,6 +54,30 @@ static ROOT: AtomicUsize = AtomicUsize::new(0);
 /// Names the root table. Its memory, like that of all tables, is in the identity map.
 pub fn set_root(address: usize) {
     ROOT.store(address, Relaxed);
+}
+
+/// Puts copies of the root table, and of the tables of the first GiB, in the place of those in use,
+/// which stay what they are until the new root is loaded.
+///
+/// Nobody walks the copies yet, so editing them costs stores; in a directory in use each store is an
+/// exit under a host that shadows it.
+pub fn renew() -> Result<(), Errno> {
+    let copy = |table: usize| -> Result<usize, Errno> {
+        let new = FRAMES.lock().alloc(1).ok_or(Errno::ENOMEM)?;
+        frames::count_table();
+        // SAFETY: both are tables of 4 KiB in the identity map, and the new one is nobody else's.
+        unsafe { core::ptr::copy_nonoverlapping(table as *const u64, new as *mut u64, 512) };
+        Ok(new)
+    };
+    let root = copy(ROOT.load(Relaxed))?;
+    let mut table = root;
+    for level in [3, 2] {
+        let entry = slot(table, level, 0);
+        table = copy((read(entry) & ADDRESS) as usize)?;
+        write(entry, table as u64 | TABLE);
+    }
+    set_root(root);
+    Ok(())
 }
 
 fn slot(table: usize, level: u32, address: usize) -> *mut u64 {
@@ -156,8 +181,9 @@ pub fn unmap_large(address: usize) {
     }
 }
 
-/// Gives `range` of the identity map the protection `access`, or none at all. `true` when an
-/// entry changed, so that a flush is needed.
+/// Gives `range` of the identity map the protection `access`, or none at all. `true` when a present
+/// entry changed, so that a flush is needed: what is not present is not cached (SDM vol. 3,
+/// 4.10.2.3).
 pub fn protect(range: Range<usize>, access: Option<Access>) -> Result<bool, Errno> {
     let mut changed = false;
     for address in range.step_by(PAGE) {
@@ -173,7 +199,8 @@ pub fn protect(range: Range<usize>, access: Option<Access>) -> Result<bool, Errn
         } else {
             address as u64 | wanted
         };
-        changed |= read(entry) != target;
+        let old = read(entry);
+        changed |= old & Flags::PRESENT.bits() != 0 && old != target;
         write(entry, target);
     }
     Ok(changed)

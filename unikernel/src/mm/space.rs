@@ -51,6 +51,26 @@ pub fn init(boot: &BootInfo, break_start: usize) {
     }
 }
 
+/// Where the parts of the address space are that do not come from mmap(2).
+pub struct Parts {
+    /// The image; it begins with the ELF header.
+    pub image: Range<usize>,
+    /// The break, whole pages.
+    pub heap: Range<usize>,
+    /// The lowest address of the main stack that has been reached.
+    pub stack_low: usize,
+}
+
+/// Where the parts of the address space are now.
+pub fn parts() -> Parts {
+    let space = SPACE.lock();
+    Parts {
+        image: space.image.clone(),
+        heap: space.break_start..page_up(space.break_end).unwrap_or(space.break_start),
+        stack_low: space.stack_low,
+    }
+}
+
 /// Clears whole pages of RAM.
 fn clear(range: &Range<usize>) {
     // SAFETY: callers pass frames they have just taken, mapped writable by the identity map.

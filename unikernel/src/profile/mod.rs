@@ -16,7 +16,7 @@ pub use causes::{Cause, caused, fault, port, unmeasured};
 pub use dump::{dump, set_port};
 
 use crate::shim::Class;
-use crate::shim::table::{CLASSES, LIMIT};
+use crate::shim::table::{CLASSES, LIMIT, SLOW};
 use crate::time::tsc;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use histogram::Histogram;
@@ -163,13 +163,17 @@ pub fn around(number: u32, door: Option<Door>, run: impl FnOnce() -> isize) -> i
     let Some(entry) = CALLS.get((number as usize).min(LIMIT)) else {
         return run();
     };
-    count_door(entry, door);
     // Nothing of this remains for a constant number of a fast call, which cannot sleep.
     let full = !is_fast(number);
     let slept = if full { BLOCKED.load(Relaxed) } else { 0 };
     let start = tsc();
     let result = run();
     let cycles = tsc().wrapping_sub(start);
+    if result == SLOW {
+        // The ordinary handler will be measured.
+        return result;
+    }
+    count_door(entry, door);
     match full {
         true => entry.record_full(cycles, BLOCKED.load(Relaxed) - slept),
         false => entry.record(cycles),

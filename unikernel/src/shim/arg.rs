@@ -65,6 +65,33 @@ handlers! {
     6: A 0, B 1, C 2, D 3, E 4, F5 5;
 }
 
+/// A short cut of a handler: the same arguments, `None` to leave the call to it.
+pub trait ShortCut<Args> {
+    /// Calls it with the six argument registers.
+    fn call(self, registers: [usize; 6]) -> Option<usize>;
+}
+
+macro_rules! short_cuts {
+    ($($($arg:ident $index:tt),+;)*) => { $(
+        impl<F, $($arg: Arg),+> ShortCut<($($arg,)+)> for F
+        where
+            F: Fn($($arg),+) -> Option<usize>,
+        {
+            #[inline(always)]
+            fn call(self, registers: [usize; 6]) -> Option<usize> {
+                self($($arg::from_register(registers[$index])),+)
+            }
+        }
+    )* };
+}
+
+short_cuts! {
+    A 0;
+    A 0, B 1;
+    A 0, B 1, C 2;
+    A 0, B 1, C 2, D 3;
+}
+
 /// The arity of a handler value (const-friendly through inference).
 pub const fn arity<Args, H: Handler<Args>>(_handler: &H) -> u8 {
     H::ARITY

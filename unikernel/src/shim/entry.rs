@@ -2,10 +2,11 @@
 //!
 //! A *fast* call runs on the caller's stack, below its red zone, and touches no vector register;
 //! a build check proves both (its call graph holds no XMM instruction and needs at most 512
-//! bytes). Every other call switches to the kernel stack and saves XMM0-15: the kernel is compiled
+//! bytes). A short cut is such a call that may decline: then the call is made again, as any other.
+//! Every other call switches to the kernel stack and saves XMM0-15: the kernel is compiled
 //! for baseline x86-64, whose instructions cannot change anything above them.
 
-use super::table::{CLASSES, ENTRIES, LIMIT};
+use super::table::{ENTRIES, FAST, LIMIT, SLOW};
 use crate::cpu::{CPU, Cpu};
 use core::arch::global_asm;
 use core::mem::offset_of;
@@ -46,8 +47,9 @@ global_asm!(
     "lintel_shim_lowered:",
     "    cmp rax, {limit}",
     "    jae 8f",
-    "    lea r11, [rip + {classes}]",
-    "    cmp byte ptr [r11 + rax], 0",
+    "    lea r11, [rip + {fast}]",
+    "    mov r11, [r11 + rax*8]",
+    "    test r11, r11",
     "    je 8f",
     "    push rdi",
     "    push rsi",
@@ -55,16 +57,20 @@ global_asm!(
     "    push r10",
     "    push r8",
     "    push r9",
+    "    push rax",
     "    mov rcx, r10",
-    "    lea r11, [rip + {entries}]",
-    "    call [r11 + rax*8]",
+    "    call r11",
+    "    pop rcx",
     "    pop r9",
     "    pop r8",
     "    pop r10",
     "    pop rdx",
     "    pop rsi",
     "    pop rdi",
+    "    cmp rax, {slow}",
+    "    je 4f",
     "    ret",
+    "4:  mov rax, rcx",
     "8:  push rbp",
     "    mov rbp, rsp",
     "    push rdi",
@@ -102,7 +108,8 @@ global_asm!(
     "9:  call {unknown}",
     "    jmp 7b",
     // Reached in ring 3 from LSTAR: rcx = address behind the `syscall`, rsp = the caller's. The
-    // site is offered for lowering first, with every register saved.
+    // site is offered for lowering first, with every register saved; what follows it may then be
+    // elsewhere.
     ".balign 16",
     "lintel_shim_trapped:",
     "    lea rsp, [rsp - 128]",
@@ -124,6 +131,7 @@ global_asm!(
     "    LINTEL_XMM save, 0",
     "    mov rdi, rcx",
     "    call {on_trap}",
+    "    mov [rbp + 16], rax",
     "    LINTEL_XMM load, 0",
     "    lea rsp, [rbp - 56]",
     "    pop r9",
@@ -155,7 +163,8 @@ global_asm!(
     "    ret",
     ".popsection",
     limit = const LIMIT,
-    classes = sym CLASSES,
+    fast = sym FAST,
+    slow = const SLOW,
     entries = sym ENTRIES,
     kernel_stack = const offset_of!(Cpu, kernel_stack),
     flags = const offset_of!(Cpu, flags),

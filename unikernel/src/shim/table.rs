@@ -4,7 +4,7 @@
 //! the man page is covered, and what is missing. [`ENTRIES`] (the dispatch), [`CLASSES`], the
 //! direct door and the compatibility page in `docs/` all come from it.
 
-use super::arg::{Handler, arity};
+use super::arg::{Handler, ShortCut, arity};
 use crate::errno::{Errno, encode};
 use crate::profile::{self, Door};
 use crate::{events, sys};
@@ -22,7 +22,13 @@ pub enum Class {
     Full = 0,
     /// Caller's stack, no vector register touched (proved by the object check).
     Fast = 1,
+    /// As `Fast` where a short cut ([`crate::sys::fast`]) can take the call, else as `Full`.
+    Try = 2,
 }
+
+/// What a short cut returns when it leaves the call to the ordinary handler: no result of a call,
+/// and short enough to be compared with at once.
+pub const SLOW: isize = i32::MIN as isize;
 
 /// How much of the man page a call covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,10 +101,49 @@ macro_rules! export_name {
     (Full $name:ident $item:item) => {
         $item
     };
+    (Try $name:ident $item:item) => {
+        $item
+    };
+}
+
+/// The entry of a row in the table of fast calls.
+macro_rules! fast_entry {
+    ($table:ident $number:ident Fast $name:ident) => {
+        $table[nr::$number as usize] = Some(thunks::$name);
+    };
+    ($table:ident $number:ident Full $name:ident) => {};
+    ($table:ident $number:ident Try $name:ident) => {
+        $table[nr::$number as usize] = Some(short_cuts::$name);
+    };
+}
+
+/// The thunk of a short cut.
+macro_rules! short_cut {
+    (Try $number:ident $name:ident $fast:path) => {
+        #[unsafe(export_name = concat!("lintel_fast_", stringify!($name)))]
+        pub(super) extern "C" fn $name(
+            a: usize,
+            b: usize,
+            c: usize,
+            d: usize,
+            e: usize,
+            f: usize,
+        ) -> isize {
+            // Events note strings, which takes more than a short cut has.
+            if events::ENABLED {
+                return SLOW;
+            }
+            let args = [a, b, c, d, e, f];
+            profile::around(nr::$number, None, || {
+                ShortCut::call($fast, args).map_or(SLOW, |value| value as isize)
+            })
+        }
+    };
+    ($class:ident $number:ident $name:ident) => {};
 }
 
 macro_rules! syscalls {
-    ($($number:ident $name:ident($arity:literal) => $handler:path, $class:ident, $level:ident, $note:literal;)*) => {
+    ($($number:ident $name:ident($arity:literal) => $handler:path, $class:ident $(($fast:path))?, $level:ident, $note:literal;)*) => {
         /// The rows, in the order of this file.
         pub const ROWS: &[Row] = &[$(Row {
             nr: nr::$number,
@@ -123,6 +168,18 @@ macro_rules! syscalls {
             })*
         }
 
+        mod short_cuts {
+            use super::*;
+            $(short_cut! { $class $number $name $($fast)? })*
+        }
+
+        /// The calls that have a fast way in, by number.
+        pub static FAST: [Option<SixArgs>; LIMIT] = {
+            let mut table: [Option<SixArgs>; LIMIT] = [None; LIMIT];
+            $(fast_entry! { table $number $class $name })*
+            table
+        };
+
         const _: () = { $(assert!(arity(&$handler) == $arity, stringify!($name));)* };
 
         const fn entries() -> [Entry; LIMIT] {
@@ -140,7 +197,7 @@ macro_rules! syscalls {
         pub fn direct(number: u32, args: [usize; 6]) -> isize {
             match number {
                 $(nr::$number => {
-                    if matches!(Class::$class, Class::Full) {
+                    if !matches!(Class::$class, Class::Fast) {
                         crate::mm::space::prepare_stack();
                     }
                     events::around(number, args, || {
@@ -157,67 +214,82 @@ type SixArgs = extern "C" fn(usize, usize, usize, usize, usize, usize) -> isize;
 
 syscalls! {
     // Files.
-    __NR_read read(3) => sys::file::read, Full, Complete, "";
-    __NR_write write(3) => sys::file::write, Full, Complete, "";
-    __NR_open open(3) => sys::file::open, Full, Partial, "read-only file system; devices can be written";
-    __NR_close close(1) => sys::file::close, Full, Complete, "";
-    __NR_lseek lseek(3) => sys::file::lseek, Full, Complete, "";
-    __NR_pread64 pread64(4) => sys::file::pread64, Full, Complete, "";
+    __NR_read read(3) => sys::file::read, Try(sys::fast::read), Complete, "";
+    __NR_write write(3) => sys::file::write, Try(sys::fast::write), Complete, "";
+    __NR_open open(3) => sys::file::open, Full, Complete, "";
+    __NR_close close(1) => sys::file::close, Try(sys::fast::close), Complete, "";
+    __NR_lseek lseek(3) => sys::file::lseek, Try(sys::fast::lseek), Complete, "";
+    __NR_pread64 pread64(4) => sys::file::pread64, Try(sys::fast::pread64), Complete, "";
     __NR_pwrite64 pwrite64(4) => sys::file::pwrite64, Full, Complete, "";
     __NR_readv readv(3) => sys::file::readv, Full, Complete, "";
-    __NR_writev writev(3) => sys::file::writev, Full, Complete, "";
-    __NR_openat openat(4) => sys::file::openat, Full, Partial, "as open";
+    __NR_writev writev(3) => sys::file::writev, Try(sys::fast::writev), Complete, "";
+    __NR_openat openat(4) => sys::file::openat, Full, Complete, "";
     __NR_fsync fsync(1) => sys::file::fsync, Full, Complete, "";
     __NR_fdatasync fdatasync(1) => sys::file::fdatasync, Full, Complete, "";
-    __NR_ftruncate ftruncate(2) => sys::file::ftruncate, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_truncate truncate(2) => sys::dir::change::truncate, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_ftruncate ftruncate(2) => sys::dir::ftruncate, Full, Complete, "";
+    __NR_truncate truncate(2) => sys::dir::truncate, Full, Complete, "";
     __NR_preadv preadv(4) => sys::file::preadv, Full, Complete, "";
     __NR_pwritev pwritev(4) => sys::file::pwritev, Full, Complete, "";
-    __NR_creat creat(2) => sys::file::creat, Full, Partial, "as open";
+    __NR_creat creat(2) => sys::file::creat, Full, Complete, "";
     __NR_close_range close_range(3) => sys::file::close_range, Full, Complete, "";
-    __NR_dup dup(1) => sys::file::dup, Full, Complete, "";
+    __NR_dup dup(1) => sys::file::dup, Try(sys::fast::dup), Complete, "";
     __NR_dup2 dup2(2) => sys::file::dup2, Full, Complete, "";
     __NR_dup3 dup3(3) => sys::file::dup3, Full, Complete, "";
-    __NR_fcntl fcntl(3) => sys::file::fcntl, Full, Partial, "F_DUPFD(_CLOEXEC), F_GETFD, F_SETFD, F_GETFL, F_SETFL; no locks, owners, leases";
+    __NR_fcntl fcntl(3) => sys::file::fcntl, Try(sys::fast::fcntl), Partial, "F_DUPFD(_CLOEXEC), F_GETFD, F_SETFD, F_GETFL, F_SETFL; no locks, owners, leases";
     __NR_ioctl ioctl(3) => sys::file::ioctl, Full, Partial, "TCGETS, TCSETS(W,F), TIOCGWINSZ, TIOCSWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX; termios kept, only what the console honours acts";
-    __NR_umask umask(1) => sys::file::umask, Full, Partial, "kept; nothing is created";
+    __NR_umask umask(1) => sys::file::umask, Full, Complete, "";
     __NR_chdir chdir(1) => sys::dir::chdir, Full, Complete, "";
     __NR_fchdir fchdir(1) => sys::dir::fchdir, Full, Complete, "";
-    __NR_getcwd getcwd(2) => sys::dir::getcwd, Full, Complete, "";
+    __NR_getcwd getcwd(2) => sys::dir::getcwd, Try(sys::fast::getcwd), Complete, "";
     __NR_readlink readlink(3) => sys::dir::readlink, Full, Complete, "";
     __NR_readlinkat readlinkat(4) => sys::dir::readlinkat, Full, Complete, "";
     __NR_getdents64 getdents64(3) => sys::dir::getdents64, Full, Complete, "";
-    __NR_stat stat(2) => sys::dir::stat, Full, Complete, "";
+    __NR_stat stat(2) => sys::dir::stat, Try(sys::fast::stat), Complete, "";
     __NR_lstat lstat(2) => sys::dir::lstat, Full, Complete, "";
-    __NR_fstat fstat(2) => sys::dir::fstat, Full, Complete, "";
-    __NR_newfstatat newfstatat(4) => sys::dir::newfstatat, Full, Complete, "";
-    __NR_statx statx(5) => sys::dir::statx, Full, Partial, "basic fields only";
-    __NR_access access(2) => sys::dir::access, Full, Complete, "";
+    __NR_fstat fstat(2) => sys::dir::fstat, Try(sys::fast::fstat), Complete, "";
+    __NR_newfstatat newfstatat(4) => sys::dir::newfstatat, Try(sys::fast::newfstatat), Complete, "";
+    __NR_statx statx(5) => sys::dir::statx, Full, Complete, "";
+    __NR_access access(2) => sys::dir::access, Try(sys::fast::access), Complete, "";
     __NR_faccessat faccessat(3) => sys::dir::faccessat, Full, Complete, "";
     __NR_faccessat2 faccessat2(4) => sys::dir::faccessat2, Full, Complete, "";
-    __NR_mkdir mkdir(2) => sys::dir::change::mkdir, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_mkdirat mkdirat(3) => sys::dir::change::mkdirat, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_mknod mknod(3) => sys::dir::change::mknod, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_mknodat mknodat(4) => sys::dir::change::mknodat, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_symlink symlink(2) => sys::dir::change::symlink, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_symlinkat symlinkat(3) => sys::dir::change::symlinkat, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_link link(2) => sys::dir::change::link, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_linkat linkat(5) => sys::dir::change::linkat, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_unlink unlink(1) => sys::dir::change::unlink, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_rmdir rmdir(1) => sys::dir::change::rmdir, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_unlinkat unlinkat(3) => sys::dir::change::unlinkat, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_rename rename(2) => sys::dir::change::rename, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_renameat renameat(4) => sys::dir::change::renameat, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_renameat2 renameat2(5) => sys::dir::change::renameat2, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_chmod chmod(2) => sys::dir::change::chmod, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_fchmod fchmod(2) => sys::dir::change::fchmod, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_fchmodat fchmodat(3) => sys::dir::change::fchmodat, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_fchmodat2 fchmodat2(4) => sys::dir::change::fchmodat2, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_chown chown(3) => sys::dir::change::chown, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_lchown lchown(3) => sys::dir::change::lchown, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_fchown fchown(3) => sys::dir::change::fchown, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_fchownat fchownat(5) => sys::dir::change::fchownat, Full, Partial, "read-only file system: EROFS where Linux gives it";
-    __NR_utimensat utimensat(4) => sys::dir::change::utimensat, Full, Partial, "read-only file system: EROFS where Linux gives it";
+    __NR_mkdir mkdir(2) => sys::dir::mkdir, Full, Complete, "";
+    __NR_mkdirat mkdirat(3) => sys::dir::mkdirat, Full, Complete, "";
+    __NR_mknod mknod(3) => sys::dir::mknod, Full, Complete, "";
+    __NR_mknodat mknodat(4) => sys::dir::mknodat, Full, Complete, "";
+    __NR_symlink symlink(2) => sys::dir::symlink, Full, Complete, "";
+    __NR_symlinkat symlinkat(3) => sys::dir::symlinkat, Full, Complete, "";
+    __NR_link link(2) => sys::dir::link, Full, Complete, "";
+    __NR_linkat linkat(5) => sys::dir::linkat, Full, Complete, "";
+    __NR_unlink unlink(1) => sys::dir::unlink, Full, Complete, "";
+    __NR_rmdir rmdir(1) => sys::dir::rmdir, Full, Complete, "";
+    __NR_unlinkat unlinkat(3) => sys::dir::unlinkat, Full, Complete, "";
+    __NR_rename rename(2) => sys::dir::rename, Full, Complete, "";
+    __NR_renameat renameat(4) => sys::dir::renameat, Full, Complete, "";
+    __NR_renameat2 renameat2(5) => sys::dir::renameat2, Full, Complete, "";
+    __NR_chmod chmod(2) => sys::dir::chmod, Full, Complete, "";
+    __NR_fchmod fchmod(2) => sys::dir::fchmod, Full, Complete, "";
+    __NR_fchmodat fchmodat(3) => sys::dir::fchmodat, Full, Complete, "";
+    __NR_fchmodat2 fchmodat2(4) => sys::dir::fchmodat2, Full, Complete, "";
+    __NR_chown chown(3) => sys::dir::chown, Full, Complete, "";
+    __NR_lchown lchown(3) => sys::dir::lchown, Full, Complete, "";
+    __NR_fchown fchown(3) => sys::dir::fchown, Full, Complete, "";
+    __NR_fchownat fchownat(5) => sys::dir::fchownat, Full, Complete, "";
+    __NR_utimensat utimensat(4) => sys::dir::utimensat, Full, Complete, "";
+    __NR_utime utime(2) => sys::dir::utime, Full, Complete, "";
+    __NR_utimes utimes(2) => sys::dir::utimes, Full, Complete, "";
+    __NR_futimesat futimesat(3) => sys::dir::futimesat, Full, Complete, "";
+    __NR_chroot chroot(1) => sys::dir::chroot, Full, Complete, "";
+    __NR_statfs statfs(2) => sys::dir::statfs, Full, Complete, "";
+    __NR_fstatfs fstatfs(2) => sys::dir::fstatfs, Full, Complete, "";
+    __NR_sync sync(0) => sys::dir::sync, Full, Complete, "";
+    __NR_syncfs syncfs(1) => sys::dir::syncfs, Full, Complete, "";
+    __NR_preadv2 preadv2(6) => sys::file::preadv2, Full, Complete, "";
+    __NR_pwritev2 pwritev2(6) => sys::file::pwritev2, Full, Complete, "";
+    __NR_pipe pipe(1) => sys::pipe::pipe, Full, Complete, "";
+    __NR_pipe2 pipe2(2) => sys::pipe::pipe2, Full, Complete, "";
+    __NR_splice splice(6) => sys::pipe::splice, Full, Partial, "pipes, files, devices; a file's pages in a pipe stay as they were when it is written to";
+    __NR_tee tee(4) => sys::pipe::tee, Full, Complete, "";
+    __NR_vmsplice vmsplice(4) => sys::pipe::vmsplice, Full, Partial, "copies: later changes of the memory are not seen in the pipe";
     __NR_poll poll(3) => sys::poll::poll, Full, Partial, "no POLLHUP at the end of a pipe";
     __NR_ppoll ppoll(5) => sys::poll::ppoll, Full, Partial, "as poll; mask checked, no signals";
     __NR_select select(5) => sys::poll::select, Full, Partial, "as poll";
@@ -262,13 +334,27 @@ syscalls! {
     __NR_getcpu getcpu(3) => sys::process::getcpu, Full, Complete, "";
     // Identity and limits.
     __NR_getuid getuid(0) => sys::identity::getuid, Fast, Complete, "";
-    __NR_geteuid geteuid(0) => sys::identity::getuid, Fast, Complete, "";
-    __NR_getgid getgid(0) => sys::identity::getuid, Fast, Complete, "";
-    __NR_getegid getegid(0) => sys::identity::getuid, Fast, Complete, "";
+    __NR_geteuid geteuid(0) => sys::identity::geteuid, Fast, Complete, "";
+    __NR_getgid getgid(0) => sys::identity::getgid, Fast, Complete, "";
+    __NR_getegid getegid(0) => sys::identity::getegid, Fast, Complete, "";
     __NR_getresuid getresuid(3) => sys::identity::getresuid, Full, Complete, "";
-    __NR_getresgid getresgid(3) => sys::identity::getresuid, Full, Complete, "";
+    __NR_getresgid getresgid(3) => sys::identity::getresgid, Full, Complete, "";
+    __NR_setuid setuid(1) => sys::identity::setuid, Full, Complete, "";
+    __NR_setgid setgid(1) => sys::identity::setgid, Full, Complete, "";
+    __NR_setreuid setreuid(2) => sys::identity::setreuid, Full, Complete, "";
+    __NR_setregid setregid(2) => sys::identity::setregid, Full, Complete, "";
+    __NR_setresuid setresuid(3) => sys::identity::setresuid, Full, Complete, "";
+    __NR_setresgid setresgid(3) => sys::identity::setresgid, Full, Complete, "";
+    __NR_setfsuid setfsuid(1) => sys::identity::setfsuid, Full, Complete, "";
+    __NR_setfsgid setfsgid(1) => sys::identity::setfsgid, Full, Complete, "";
     __NR_getgroups getgroups(2) => sys::identity::getgroups, Full, Complete, "";
+    __NR_setgroups setgroups(2) => sys::identity::setgroups, Full, Complete, "";
+    __NR_capget capget(2) => sys::identity::capget, Full, Complete, "";
+    __NR_capset capset(2) => sys::identity::capset, Full, Complete, "";
+    __NR_prctl prctl(5) => sys::prctl::prctl, Full, Partial, "the name, PR_SET_KEEPCAPS, PR_CAPBSET_READ and _DROP, PR_SET_NO_NEW_PRIVS, and their getters; the rest is EINVAL";
     __NR_uname uname(1) => sys::identity::uname, Full, Complete, "";
+    __NR_sethostname sethostname(2) => sys::identity::sethostname, Full, Complete, "";
+    __NR_setdomainname setdomainname(2) => sys::identity::setdomainname, Full, Complete, "";
     __NR_sysinfo sysinfo(1) => sys::identity::sysinfo, Full, Partial, "load averages are 0";
     __NR_prlimit64 prlimit64(4) => sys::identity::prlimit64, Full, Partial, "RLIMIT_NOFILE and RLIMIT_CORE can be set; changing another is EPERM";
     __NR_getrlimit getrlimit(2) => sys::identity::getrlimit, Full, Complete, "";

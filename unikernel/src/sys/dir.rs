@@ -1,92 +1,145 @@
 //! System calls on names: directories, links, and what a file is.
 //!
-//! Submodules: [`stat`](mod@stat) describes files and checks access, [`change`] has the calls that
-//! would change the tree, which is read-only.
+//! Submodules: [`stat`](mod@stat) describes files and checks access, [`list`] reads directories,
+//! [`change`] makes, removes and moves names, [`attributes`] changes what is known of a file,
+//! [`mount`] has the file systems.
 
+pub mod attributes;
 pub mod change;
+pub mod list;
+pub mod mount;
 pub mod stat;
 
-pub use change::{
-    chmod, chown, fchmod, fchmodat, fchmodat2, fchown, fchownat, lchown, link, linkat, mkdir,
-    mkdirat, mknod, mknodat, rename, renameat, renameat2, rmdir, symlink, symlinkat, truncate,
-    unlink, unlinkat, utimensat,
+pub use attributes::{
+    chmod, chown, fchmod, fchmodat, fchmodat2, fchown, fchownat, ftruncate, futimesat, lchown,
+    truncate, utime, utimensat, utimes,
 };
+pub use change::{
+    link, linkat, mkdir, mkdirat, mknod, mknodat, rename, renameat, renameat2, rmdir, symlink,
+    symlinkat, unlink, unlinkat,
+};
+pub use list::getdents64;
+pub use mount::{fstatfs, statfs, sync, syncfs};
 pub use stat::{access, faccessat, faccessat2, fstat, lstat, newfstatat, stat, statx};
 
 use crate::errno::{Errno, SysResult};
-use crate::fs::fd;
-use crate::fs::path::{Found, lookup_at};
-use crate::fs::tree::{EntryId, Tree, file_type};
-use crate::fs::{current_dir, set_current_dir, tree};
+use crate::fs::dcache::DentryId;
+use crate::fs::inode::Kind;
+use crate::fs::path::{PathBuf, is_empty};
+use crate::fs::proc::Text;
+use crate::fs::vfs::Vfs;
+use crate::fs::{facts, fd, permission, vfs};
 use crate::uaccess::{UserPtr, UserSlice};
-use linux_raw_sys::general::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, NAME_MAX, PATH_MAX};
+use core::mem::MaybeUninit;
+use linux_raw_sys::general::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, PATH_MAX};
 
 /// chdir(2).
 pub fn chdir(path: UserPtr<u8>) -> SysResult {
-    enter(&lookup_at(AT_FDCWD, path, 0)?)
+    let mut buffer = PathBuf::new();
+    let path = buffer.read(path)?;
+    let mut vfs = vfs();
+    let found = vfs.find(AT_FDCWD, path, 0)?;
+    enter(&mut vfs, found)
 }
 
 /// fchdir(2).
 pub fn fchdir(fd: i32) -> SysResult {
-    let file = fd::get_any(fd)?;
-    enter(&Found {
-        entry: file.entry(),
-        inode: file.inode(),
-    })
+    let dentry = fd::peek(fd)?.dentry();
+    enter(&mut vfs(), dentry)
 }
 
-fn enter(found: &Found) -> SysResult {
-    if !found.inode.is_dir() {
+fn enter(vfs: &mut Vfs, found: DentryId) -> SysResult {
+    let inode = vfs.inode(found)?;
+    if !inode.is_dir() {
         return Err(Errno::ENOTDIR);
     }
-    set_current_dir(found.entry);
+    permission::search(inode)?;
+    vfs.set_cwd(found);
     Ok(0)
 }
 
-/// getcwd(2), the system call: returns the length with the NUL. The path is written from its end,
-/// component by component, so it needs no buffer here.
-pub fn getcwd(buffer: UserPtr<u8>, size: usize) -> SysResult {
-    let (tree, dir) = (tree(), current_dir());
-    let len = path_length(tree, dir) + 1;
-    if len > PATH_MAX as usize {
-        return Err(Errno::ENAMETOOLONG);
+/// chroot(2).
+pub fn chroot(path: UserPtr<u8>) -> SysResult {
+    let mut buffer = PathBuf::new();
+    let path = buffer.read(path)?;
+    let mut vfs = vfs();
+    let found = vfs.find(AT_FDCWD, path, 0)?;
+    let inode = vfs.inode(found)?;
+    if !inode.is_dir() {
+        return Err(Errno::ENOTDIR);
     }
-    if len > size {
-        return Err(Errno::ERANGE);
-    }
-    let put = |at: usize, bytes: &[u8]| {
-        let to = UserSlice::new(buffer.address().wrapping_add(at), bytes.len());
-        to.write(bytes).and_then(|done| {
-            if done == bytes.len() {
-                Ok(())
-            } else {
-                Err(Errno::EFAULT)
+    permission::search(inode)?;
+    permission::change_root()?;
+    vfs.set_root(found);
+    Ok(0)
+}
+
+/// A path, built from its end.
+struct Backwards {
+    bytes: [MaybeUninit<u8>; PATH_MAX as usize],
+    start: usize,
+    fits: bool,
+}
+
+impl Backwards {
+    fn push(&mut self, part: &[u8]) {
+        match self.start.checked_sub(part.len()) {
+            Some(start) => {
+                for (to, &from) in self.bytes[start..self.start].iter_mut().zip(part) {
+                    to.write(from);
+                }
+                self.start = start;
             }
-        })
-    };
-    let mut end = len - 1;
-    put(end, b"\0")?;
-    for (entry, name) in upwards(tree, dir) {
-        end -= name.len();
-        put(end, name)?;
-        if entry != EntryId::ROOT {
-            end -= 1;
-            put(end, b"/")?;
+            None => self.fits = false,
         }
     }
-    Ok(len)
 }
 
-fn path_length(tree: &Tree, dir: EntryId) -> usize {
-    upwards(tree, dir)
-        .map(|(entry, name)| name.len() + usize::from(entry != EntryId::ROOT))
-        .sum()
-}
+const UNREACHABLE: &[u8] = b"(unreachable)";
 
-/// A directory and those above it, with their names; the root, named `/`, only if it is alone.
-fn upwards(tree: &Tree, dir: EntryId) -> impl Iterator<Item = (EntryId, &'static [u8])> + '_ {
-    let above = |&entry: &EntryId| tree.parent(entry).filter(|&parent| parent != EntryId::ROOT);
-    core::iter::successors(Some(dir), above).map(|entry| (entry, tree.name(entry)))
+/// getcwd(2), the system call: returns the length with the NUL. `ENOENT` when the directory was
+/// removed; one outside the root of the process begins with `(unreachable)`.
+pub fn getcwd(buffer: UserPtr<u8>, size: usize) -> SysResult {
+    let mut path = Backwards {
+        bytes: [const { MaybeUninit::uninit() }; PATH_MAX as usize],
+        start: PATH_MAX as usize,
+        fits: true,
+    };
+    path.push(b"\0");
+    {
+        let vfs = vfs();
+        let cwd = vfs.cwd;
+        if !vfs.cache.is_linked(cwd) && cwd != vfs.root {
+            return Err(Errno::ENOENT);
+        }
+        let end = path.start;
+        let reached = vfs.components(cwd, |name| {
+            // The root of a file system outside is named `/` itself.
+            if name != b"/" {
+                path.push(name);
+            }
+            path.push(b"/");
+        });
+        if path.start == end {
+            path.push(b"/");
+        }
+        if !reached {
+            path.push(UNREACHABLE);
+        }
+    }
+    if !path.fits {
+        return Err(Errno::ENAMETOOLONG);
+    }
+    let text = &path.bytes[path.start..];
+    // SAFETY: `push` wrote every byte from `start` on.
+    let text = unsafe { core::slice::from_raw_parts(text.as_ptr().cast::<u8>(), text.len()) };
+    if text.len() > size {
+        return Err(Errno::ERANGE);
+    }
+    match UserSlice::new(buffer.address(), text.len()).write(text) {
+        Ok(done) if done == text.len() => Ok(done),
+        _ => Err(Errno::EFAULT),
+    }
 }
 
 /// readlink(2).
@@ -100,111 +153,39 @@ pub fn readlinkat(dirfd: i32, path: UserPtr<u8>, buffer: UserPtr<u8>, size: i32)
         .ok()
         .filter(|&size| size > 0)
         .ok_or(Errno::EINVAL)?;
-    // NULL is no empty path here.
-    let first = path.read()?;
-    let flags = if first == 0 {
+    let mut room = PathBuf::new();
+    let path = room.read(path)?;
+    let empty = is_empty(path);
+    let flags = if empty {
         AT_EMPTY_PATH
     } else {
         AT_SYMLINK_NOFOLLOW
     };
-    let found = lookup_at(dirfd, path, flags)?;
-    let no_link = if first == 0 {
-        Errno::ENOENT
-    } else {
-        Errno::EINVAL
+    let inode = {
+        let mut vfs = vfs();
+        let found = vfs.find(dirfd, path, flags)?;
+        vfs.inode(found)?.clone()
     };
-    let target = found.inode.link_target().ok_or(no_link)?;
-    let part = &target[..target.len().min(size)];
-    match UserSlice::new(buffer.address(), part.len()).write(part) {
-        Ok(done) if done == part.len() => Ok(done),
-        _ => Err(Errno::EFAULT),
-    }
-}
-
-/// Positions of a directory: 0 is `.`, 1 is `..`, 2 the first child; a later child is at its entry
-/// number and this.
-const FIRST_CHILD: u64 = 2;
-/// Position behind the last child.
-const END: u64 = i32::MAX as u64;
-
-/// Fixed part of `struct linux_dirent64`; the name and its NUL follow, padded to eight bytes.
-const RECORD_HEADER: usize = 19;
-const RECORD_MAX: usize = (RECORD_HEADER + NAME_MAX as usize + 1).next_multiple_of(8);
-
-/// getdents64(2). `EINVAL` when not even one entry fits.
-pub fn getdents64(fd: i32, buffer: UserPtr<u8>, size: u32) -> SysResult {
-    let file = fd::get(fd)?;
-    if !file.inode().is_dir() {
-        return Err(Errno::ENOTDIR);
-    }
-    let (tree, dir) = (tree(), file.entry());
-    let mut room = UserSlice::new(buffer.address(), size as usize);
-    let mut position = file.position();
-    let mut result = Ok(0);
-    while let Some((entry, name)) = child_at(tree, dir, position) {
-        let next = position_after(tree, dir, position, entry);
-        let inode = tree.inode(entry);
-        let (record, len) = record(inode.ino.into(), next, inode.mode, name);
-        if len > room.len() {
-            result = result.and_then(|done| {
-                if done == 0 {
-                    Err(Errno::EINVAL)
-                } else {
-                    Ok(done)
-                }
-            });
-            break;
+    let put = |target: &[u8]| {
+        let part = &target[..target.len().min(size)];
+        match UserSlice::new(buffer.address(), part.len()).write(part) {
+            Ok(done) if done == part.len() => Ok(done),
+            _ => Err(Errno::EFAULT),
         }
-        if room.write(&record[..len]) != Ok(len) {
-            // What was delivered before counts; the entry is met again next time.
-            result = result.and_then(|done| {
-                if done == 0 {
-                    Err(Errno::EFAULT)
-                } else {
-                    Ok(done)
-                }
-            });
-            break;
+    };
+    match &inode.kind {
+        Kind::Symlink(link) => {
+            inode.accessed();
+            put(link.target())
         }
-        room = room.skip(len);
-        position = next;
-        result = result.map(|done| done + len);
+        Kind::Proc(node) if inode.is_symlink() => {
+            let mut text = Text::new();
+            node.target(facts::source(), &mut text)?;
+            put(text.as_bytes())
+        }
+        _ if empty => Err(Errno::ENOENT),
+        _ => Err(Errno::EINVAL),
     }
-    file.set_position(position);
-    result
-}
-
-/// What is listed at a position, and under which name. `None` at the end, and at a position that
-/// lseek(2) made up.
-fn child_at(tree: &Tree, dir: EntryId, position: u64) -> Option<(EntryId, &'static [u8])> {
-    let child = match position {
-        0 => return Some((dir, b".")),
-        1 => return Some((tree.parent(dir)?, b"..")),
-        FIRST_CHILD => tree.first_child(dir)?,
-        _ => tree.child_with_number(dir, u32::try_from(position - FIRST_CHILD).ok()?)?,
-    };
-    Some((child, tree.name(child)))
-}
-
-fn position_after(tree: &Tree, dir: EntryId, position: u64, entry: EntryId) -> u64 {
-    let next = match position {
-        0 => return 1,
-        1 => tree.first_child(dir),
-        _ => tree.next_sibling(entry),
-    };
-    next.map_or(END, |next| FIRST_CHILD + u64::from(next.number()))
-}
-
-/// A `struct linux_dirent64` and its length. `d_type` is the type part of the mode, by definition.
-fn record(ino: u64, next: u64, mode: u32, name: &[u8]) -> ([u8; RECORD_MAX], usize) {
-    let mut record = [0; RECORD_MAX];
-    let len = (RECORD_HEADER + name.len() + 1).next_multiple_of(8);
-    record[..8].copy_from_slice(&ino.to_ne_bytes());
-    record[8..16].copy_from_slice(&next.to_ne_bytes());
-    record[16..18].copy_from_slice(&(len as u16).to_ne_bytes());
-    record[18] = (file_type(mode) >> 12) as u8;
-    record[RECORD_HEADER..RECORD_HEADER + name.len()].copy_from_slice(name);
-    (record, len)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! System calls on open files: reading, writing, seeking.
 //!
-//! Submodules: [`open`](mod@open) makes and copies descriptors, [`vector`] has the calls with an `iovec`,
-//! [`control`] has fcntl(2) and ioctl(2).
+//! Submodules: [`open`](mod@open) makes and copies descriptors, [`vector`] has the calls with an
+//! `iovec`, [`control`] has fcntl(2) and ioctl(2).
 
 pub mod control;
 pub mod open;
@@ -9,12 +9,12 @@ pub mod vector;
 
 pub use control::{fcntl, ioctl};
 pub use open::{close, close_range, creat, dup, dup2, dup3, open, openat, umask};
-pub use vector::{preadv, pwritev, readv, writev};
+pub use vector::{preadv, preadv2, pwritev, pwritev2, readv, writev};
 
 use crate::errno::{Errno, SysResult};
 use crate::fs::fd;
-use crate::fs::file::Description;
-use crate::fs::tree::Kind;
+use crate::fs::file::{Description, check_range};
+use crate::fs::inode::Kind;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
 use core::iter::once;
 
@@ -26,14 +26,15 @@ pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> SysResult {
     let file = fd::get(fd)?;
     file.check_readable()?;
     let part = part(buffer, count)?;
-    file.read(once(part), part.len(), None)
+    file.read(&mut once(part), part.len(), None)
 }
 
 /// write(2).
 pub fn write(fd: i32, buffer: UserPtr<u8>, count: usize) -> SysResult {
     let file = fd::get(fd)?;
     file.check_writable()?;
-    file.write(once(part(buffer, count)?))
+    let part = part(buffer, count)?;
+    file.write(&mut once(part), part.len(), None, false)
 }
 
 /// pread(2).
@@ -43,30 +44,35 @@ pub fn pread64(fd: i32, buffer: UserPtr<u8>, count: usize, offset: i64) -> SysRe
     check_seekable(&file)?;
     file.check_readable()?;
     let part = part(buffer, count)?;
-    check_end(Some(at), count)?;
-    file.read(once(part), part.len(), Some(at))
+    check_range(at, count)?;
+    file.read(&mut once(part), part.len(), Some(at))
 }
 
-/// pwrite(2). Only devices can be written, and they have no use for the offset.
+/// pwrite(2). With `O_APPEND` it appends, as on Linux, whatever the offset says.
 pub fn pwrite64(fd: i32, buffer: UserPtr<u8>, count: usize, offset: i64) -> SysResult {
     let at = position(offset)?;
     let file = fd::get(fd)?;
     check_seekable(&file)?;
     file.check_writable()?;
     let part = part(buffer, count)?;
-    check_end(Some(at), count)?;
-    file.write(once(part))
+    check_range(at, count)?;
+    file.write(&mut once(part), part.len(), Some(at), false)
 }
 
 /// lseek(2).
 pub fn lseek(fd: i32, offset: i64, whence: u32) -> SysResult {
-    Ok(fd::get(fd)?.seek(offset, whence)? as usize)
+    let file = fd::peek(fd)?;
+    if file.is_path() {
+        return Err(Errno::EBADF);
+    }
+    Ok(file.seek(offset, whence)? as usize)
 }
 
 /// fsync(2): nothing is ever dirty. `EINVAL` on devices and pipes, as on Linux.
 pub fn fsync(fd: i32) -> SysResult {
-    match fd::get(fd)?.inode().kind {
-        Kind::Device(_) => Err(Errno::EINVAL),
+    let file = fd::get(fd)?;
+    match file.inode().kind {
+        Kind::Device(_) | Kind::Fifo(_) | Kind::Socket | Kind::Proc(_) => Err(Errno::EINVAL),
         _ => Ok(0),
     }
 }
@@ -76,14 +82,8 @@ pub fn fdatasync(fd: i32) -> SysResult {
     fsync(fd)
 }
 
-/// ftruncate(2): nothing that has a size is open for writing.
-pub fn ftruncate(fd: i32, length: i64) -> SysResult {
-    position(length)?;
-    fd::get(fd)?;
-    Err(Errno::EINVAL)
-}
-
 /// The application's buffer, as long as one call may be. `EFAULT` when it cannot be its memory.
+#[inline(always)]
 fn part(buffer: UserPtr<u8>, count: usize) -> Result<UserSlice, Errno> {
     if !access_ok(buffer.address(), count) {
         return Err(Errno::EFAULT);
@@ -94,16 +94,6 @@ fn part(buffer: UserPtr<u8>, count: usize) -> Result<UserSlice, Errno> {
 /// A file offset: `EINVAL` when it is negative.
 fn position(offset: i64) -> Result<u64, Errno> {
     u64::try_from(offset).map_err(|_| Errno::EINVAL)
-}
-
-/// `EINVAL` when a transfer of `count` bytes at `at` would end behind the largest offset.
-fn check_end(at: Option<u64>, count: usize) -> Result<(), Errno> {
-    let end = at.unwrap_or(0).saturating_add(count as u64);
-    if end > i64::MAX as u64 {
-        Err(Errno::EINVAL)
-    } else {
-        Ok(())
-    }
 }
 
 fn check_seekable(file: &Description) -> Result<(), Errno> {

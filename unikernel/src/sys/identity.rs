@@ -1,5 +1,20 @@
 //! Users, groups, names and limits: what a process may ask about itself and its machine.
+//!
+//! Submodules: [`users`] has the ids, [`capability`] what privilege is made of, [`names`] the names
+//! of the system.
 
+pub mod capability;
+pub mod names;
+pub mod users;
+
+pub use capability::{capget, capset};
+pub use names::{setdomainname, sethostname, uname};
+pub use users::{
+    getegid, geteuid, getgid, getgroups, getresgid, getresuid, getuid, setfsgid, setfsuid, setgid,
+    setgroups, setregid, setresgid, setresuid, setreuid, setuid,
+};
+
+use crate::cred::{self, caps};
 use crate::errno::{Errno, SysResult};
 use crate::fs::fd;
 use crate::mm::frames::FRAMES;
@@ -9,48 +24,7 @@ use crate::sync::SpinLock;
 use crate::time;
 use crate::uaccess::UserPtr;
 use linux_raw_sys::general::{self as abi, rlimit64};
-use linux_raw_sys::system::{new_utsname, sysinfo as Sysinfo};
-
-/// getuid(2), geteuid(2), getgid(2), getegid(2): root, as pid 1 of a machine is.
-#[inline(always)]
-pub fn getuid() -> SysResult {
-    Ok(0)
-}
-
-/// getresuid(2) and getresgid(2).
-pub fn getresuid(real: UserPtr<u32>, effective: UserPtr<u32>, saved: UserPtr<u32>) -> SysResult {
-    real.write(&0)?;
-    effective.write(&0)?;
-    saved.write(&0)?;
-    Ok(0)
-}
-
-/// getgroups(2): no supplementary groups.
-pub fn getgroups(size: i32, _list: usize) -> SysResult {
-    if size < 0 { Err(Errno::EINVAL) } else { Ok(0) }
-}
-
-fn field(text: &str) -> [core::ffi::c_char; 65] {
-    let mut field = [0; 65];
-    for (to, &from) in field.iter_mut().zip(text.as_bytes()) {
-        *to = from as core::ffi::c_char;
-    }
-    field
-}
-
-/// uname(2). The release is the Linux whose ABI is meant; glibc compares it with its minimum.
-pub fn uname(buffer: UserPtr<new_utsname>) -> SysResult {
-    let name = new_utsname {
-        sysname: field("Linux"),
-        nodename: field("lintel"),
-        release: field("6.1.0-lintel"),
-        version: field(concat!("Lintel ", env!("CARGO_PKG_VERSION"))),
-        machine: field("x86_64"),
-        domainname: field("(none)"),
-    };
-    buffer.write(&name)?;
-    Ok(0)
-}
+use linux_raw_sys::system::sysinfo as Sysinfo;
 
 /// sysinfo(2), in units of one byte.
 pub fn sysinfo(buffer: UserPtr<Sysinfo>) -> SysResult {
@@ -74,7 +48,7 @@ const LIMITS: usize = 16;
 static CURRENT: SpinLock<[(u64, u64); LIMITS]> = SpinLock::new({
     let mut limits = [(INFINITY, INFINITY); LIMITS];
     limits[abi::RLIMIT_STACK as usize] = (STACK_LIMIT as u64, INFINITY);
-    limits[abi::RLIMIT_NOFILE as usize] = (fd::LIMIT as u64, fd::LIMIT as u64);
+    limits[abi::RLIMIT_NOFILE as usize] = (fd::SOFT_LIMIT as u64, fd::LIMIT as u64);
     limits[abi::RLIMIT_CORE as usize] = (0, INFINITY);
     limits[abi::RLIMIT_NPROC as usize] = (1, 1);
     limits[abi::RLIMIT_MEMLOCK as usize] = (8 << 20, 8 << 20);
@@ -84,6 +58,13 @@ static CURRENT: SpinLock<[(u64, u64); LIMITS]> = SpinLock::new({
     limits[abi::RLIMIT_RTPRIO as usize] = (0, 0);
     limits
 });
+
+/// The limit `resource`, soft and hard; without a limit if there is no such resource.
+pub fn limits(resource: u32) -> (u64, u64) {
+    limit(resource).map_or((INFINITY, INFINITY), |limit| {
+        (limit.rlim_cur, limit.rlim_max)
+    })
+}
 
 fn limit(resource: u32) -> Result<rlimit64, Errno> {
     let limits = CURRENT.lock_no_irq();
@@ -101,9 +82,12 @@ fn set_limit(resource: u32, wanted: &rlimit64) -> Result<(), Errno> {
     let unchanged = (wanted.rlim_cur, wanted.rlim_max) == (current.rlim_cur, current.rlim_max);
     match resource {
         _ if unchanged => return Ok(()),
+        _ if wanted.rlim_max > current.rlim_max && !cred::current().has(caps::SYS_RESOURCE) => {
+            return Err(Errno::EPERM);
+        }
         abi::RLIMIT_CORE => {}
         abi::RLIMIT_NOFILE if wanted.rlim_max <= fd::LIMIT as u64 => {
-            fd::with_table(|table| table.set_limit(wanted.rlim_cur as usize));
+            fd::set_limit(wanted.rlim_cur as usize);
         }
         _ => return Err(Errno::EPERM),
     }
@@ -148,9 +132,11 @@ pub fn setrlimit(resource: u32, buffer: UserPtr<rlimit64>) -> SysResult {
 
 /// getpriority(2), the raw call: 20 minus the nice value, which is 0.
 pub fn getpriority(which: i32, who: i32) -> SysResult {
+    let user = cred::current().uid();
     match (which, who) {
-        // The one process, its group; its user is root (0).
+        // The one process, its group, its user.
         (0 | 1, 0 | PID) | (2, 0) => Ok(20),
+        (2, who) if who as u32 == user => Ok(20),
         (0..=2, _) => Err(Errno::ESRCH),
         _ => Err(Errno::EINVAL),
     }
@@ -193,14 +179,7 @@ mod tests {
         assert_eq!((getpriority(0, 0), getpriority(2, 0)), (Ok(20), Ok(20)));
         assert_eq!(getpriority(0, 99), Err(Errno::ESRCH));
         assert_eq!(getpriority(3, 0), Err(Errno::EINVAL));
-    }
-
-    #[test]
-    fn the_machine_names_itself() {
-        // SAFETY: an array of characters may be zero.
-        let mut name: new_utsname = unsafe { core::mem::zeroed() };
-        assert_eq!(uname(at(&mut name)), Ok(0));
-        assert_eq!(name.machine[..7], field("x86_64")[..7]);
-        assert_eq!(uname(UserPtr::new(usize::MAX)), Err(Errno::EFAULT));
+        assert_eq!((setuid(7), getpriority(2, 7)), (Ok(0), Ok(20)));
+        assert_eq!(getpriority(2, 8), Err(Errno::ESRCH));
     }
 }

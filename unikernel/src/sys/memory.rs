@@ -60,9 +60,9 @@ pub fn mmap(hint: usize, len: usize, prot: u32, flags: u32, fd: i32, offset: usi
         return Err(Errno::EINVAL);
     }
     match flags & TYPE {
-        abi::MAP_SHARED if contents.is_some() && prot & abi::PROT_WRITE != 0 => {
-            // Every file is on a read-only file system.
-            return Err(Errno::EACCES);
+        abi::MAP_SHARED if prot & abi::PROT_WRITE != 0 && contents.is_some() => {
+            // A mapping that could be written would be a copy, and nobody would see what it holds.
+            return Err(Errno::ENODEV);
         }
         abi::MAP_PRIVATE | abi::MAP_SHARED => {}
         // MAP_SHARED_VALIDATE, whose point is refusing what is not known.
@@ -72,28 +72,31 @@ pub fn mmap(hint: usize, len: usize, prot: u32, flags: u32, fd: i32, offset: usi
     let access = Prot::from_bits_truncate(prot).access();
     let size = pages(0, len).ok_or(Errno::ENOMEM)?.end;
     // A file is copied in first, and then protected.
-    let first = contents.map_or(access, |_| Some(Access::DATA));
+    let first = if contents.is_some() {
+        Some(Access::DATA)
+    } else {
+        access
+    };
     let start = match flags & (abi::MAP_FIXED | abi::MAP_FIXED_NOREPLACE) {
         0 => space::map_anonymous(size, first)?,
         _ => place(hint, len, first, flags & abi::MAP_FIXED_NOREPLACE == 0)?,
     };
     if let Some(contents) = contents {
-        fill(start, len, contents, offset);
+        fill(start, len, &contents, offset);
         space::protect(start..start + size, access)?;
     }
     Ok(start)
 }
 
-/// The bytes of a regular file that is open for reading; `None` for `/dev/zero`, which is memory
-/// like any other.
-fn contents(fd: i32) -> Result<Option<&'static [u8]>, Errno> {
+/// A regular file that is open for reading; `None` for `/dev/zero`, which is memory like any other.
+fn contents(fd: i32) -> Result<Option<fs::fd::File>, Errno> {
     let file = fs::fd::get(fd)?;
     if !file.is_readable() {
         return Err(Errno::EACCES);
     }
     match file.inode().kind {
-        fs::tree::Kind::File(bytes) => Ok(Some(bytes)),
-        fs::tree::Kind::Device(fs::device::Device::Zero) => Ok(None),
+        fs::inode::Kind::File(_) => Ok(Some(file)),
+        fs::inode::Kind::Device(fs::device::Device::Zero) => Ok(None),
         _ => Err(Errno::ENODEV),
     }
 }
@@ -107,11 +110,13 @@ fn place(hint: usize, len: usize, access: Option<Access>, replace: bool) -> SysR
 }
 
 /// Copies a file's bytes from `offset` on to the fresh pages at `start`.
-fn fill(start: usize, len: usize, contents: &[u8], offset: usize) {
-    let part = contents.get(offset..).unwrap_or(&[]);
-    let part = &part[..part.len().min(len)];
+fn fill(start: usize, len: usize, contents: &fs::fd::File, offset: usize) {
     // SAFETY: `start` has at least `len` fresh, writable bytes that nobody else knows yet.
-    unsafe { core::ptr::copy_nonoverlapping(part.as_ptr(), start as *mut u8, part.len()) };
+    let memory = unsafe { core::slice::from_raw_parts_mut(start as *mut u8, len) };
+    if let Some(store) = contents.inode().store() {
+        store.lock().read_bytes(offset as u64, memory);
+        contents.inode().accessed();
+    }
 }
 
 /// munmap(2).

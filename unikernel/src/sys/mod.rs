@@ -5,14 +5,18 @@
 
 pub mod clock;
 pub mod dir;
+pub mod fast;
 pub mod file;
 pub mod futex;
 pub mod identity;
 pub mod memory;
+pub mod pipe;
 pub mod poll;
+pub mod prctl;
 pub mod process;
 pub mod random;
 pub mod signal;
+pub mod xattr;
 
 use crate::platform::registered;
 use crate::shim::table;

@@ -6,8 +6,9 @@
 use crate::console;
 use crate::errno::{Errno, SysResult};
 use crate::fs::device::Device;
-use crate::fs::fd::{self, File, LIMIT};
-use crate::fs::tree::Kind;
+use crate::fs::fd::{self, File, SOFT_LIMIT as LIMIT};
+use crate::fs::inode::Kind;
+use crate::fs::pipe::End;
 use crate::time;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
 use linux_raw_sys::general::{
@@ -23,7 +24,8 @@ const NANOSECONDS: u64 = 1_000_000_000;
 /// when somebody wants to know: the question may cost an exit.
 fn ready_events(file: &File, wanted: u32) -> u32 {
     wanted
-        & match file.inode().kind {
+        & match &file.inode().kind {
+            Kind::Fifo(_) => file.end().map_or(0, End::events),
             Kind::Device(device) if device.is_console() => {
                 let input = wanted & READ != 0 && file.is_readable() && console::read_ready();
                 (if input { READ } else { 0 }) | (if file.is_writable() { WRITE } else { 0 })

@@ -66,6 +66,21 @@ static SIGNALS_STATE: SpinLock<Signals> = SpinLock::new(Signals {
     },
 });
 
+/// Signals that are blocked, ignored, and handled, as `/proc/self/status` shows them: bit `n - 1` for
+/// signal `n`.
+pub fn sets() -> [u64; 3] {
+    let state = SIGNALS_STATE.lock_no_irq();
+    let (mut ignored, mut handled) = (0, 0);
+    for (number, action) in state.actions.iter().enumerate().skip(1) {
+        match action.handler {
+            SIG_DFL => {}
+            SIG_IGN => ignored |= 1 << (number - 1),
+            _ => handled |= 1 << (number - 1),
+        }
+    }
+    [state.mask, ignored, handled]
+}
+
 fn unblockable() -> u64 {
     1 << (SIGKILL - 1) | 1 << (SIGSTOP - 1)
 }

@@ -1,10 +1,10 @@
 //! Tests of path resolution.
 
 use super::*;
-use crate::fs::mount::mount;
 use crate::fs::testing::Packer;
+use crate::fs::{mount, path::PathBuf};
 
-fn tree() -> Tree {
+fn tree() -> Vfs {
     let mut packer = Packer::default()
         .file("etc/motd", b"hello")
         .dir("usr/share/doc")
@@ -22,30 +22,34 @@ fn tree() -> Tree {
         packer = packer.link(&format!("chain{index}"), &format!("chain{}", index - 1));
         packer = packer.link(&format!("deep{index}"), &format!("deep{}/.", index - 1));
     }
-    mount(Some(packer.leak())).unwrap()
+    let mut vfs = Vfs::new();
+    mount::boot(&mut vfs, Some(packer.leak())).unwrap();
+    vfs
 }
 
-fn path_of(tree: &Tree, mut entry: EntryId) -> String {
+fn path_of(vfs: &Vfs, id: DentryId) -> String {
     let mut path = String::new();
-    while entry != EntryId::ROOT {
-        path.insert_str(0, core::str::from_utf8(tree.name(entry)).unwrap());
+    vfs.components(id, |name| {
+        path.insert_str(0, core::str::from_utf8(name).unwrap());
         path.insert(0, '/');
-        entry = tree.parent(entry).unwrap();
-    }
+    });
     if path.is_empty() { "/".into() } else { path }
 }
 
-fn go(tree: &Tree, path: &str, goal: Goal) -> Result<String, Errno> {
-    match walk(tree, EntryId::ROOT, path.as_bytes(), goal)?.found()? {
-        Target::Entry(entry) => Ok(path_of(tree, entry)),
-        Target::Descriptor(number) => Ok(format!("descriptor {number}")),
-    }
+fn walk_from(vfs: &mut Vfs, start: DentryId, path: &str, goal: Goal) -> Result<Walked, Errno> {
+    let mut buffer = PathBuf::new();
+    walk(vfs, start, buffer.copy(path.as_bytes())?, goal)
+}
+
+fn go(vfs: &mut Vfs, path: &str, goal: Goal) -> Result<String, Errno> {
+    let id = walk_from(vfs, vfs.root, path, goal)?.found()?;
+    Ok(path_of(vfs, id))
 }
 
 fn expect(rows: &[(&str, Result<&str, Errno>)], goal: Goal) {
-    let tree = tree();
+    let mut vfs = tree();
     for &(path, wanted) in rows {
-        assert_eq!(go(&tree, path, goal), wanted.map(String::from), "{path}");
+        assert_eq!(go(&mut vfs, path, goal), wanted.map(String::from), "{path}");
     }
 }
 
@@ -144,17 +148,6 @@ fn forty_links_are_followed_and_no_more() {
 }
 
 #[test]
-fn descriptor_links_lead_out_of_the_tree() {
-    let rows = [
-        ("/dev/stdin", Ok("descriptor 0")),
-        ("/dev/stderr", Ok("descriptor 2")),
-        ("/dev/stdin/", Err(Errno::ENOTDIR)),
-        ("/dev/stdin/x", Err(Errno::ENOTDIR)),
-    ];
-    expect(&rows, Goal::Follow);
-}
-
-#[test]
 fn long_names_are_told_from_missing_ones() {
     let (long, longest) = ("a".repeat(256), "a".repeat(255));
     let rows = [
@@ -173,65 +166,66 @@ fn long_names_are_told_from_missing_ones() {
 
 #[test]
 fn a_missing_last_name_is_not_an_error_yet() {
-    let tree = tree();
-    let go = |path: &str| walk(&tree, EntryId::ROOT, path.as_bytes(), Goal::Follow);
-    assert_eq!(
-        go("etc/new"),
-        Ok(Walked {
-            target: None,
-            slash: false
-        })
-    );
-    assert_eq!(
-        go("etc/new//"),
-        Ok(Walked {
-            target: None,
-            slash: true
-        })
-    );
-    assert_eq!(
-        go("nothing"),
-        Ok(Walked {
-            target: None,
-            slash: false
-        })
-    );
+    let mut vfs = tree();
+    let mut go = |path: &str| {
+        let walked = walk_from(&mut vfs, vfs.root, path, Goal::Follow)?;
+        Ok((walked.found, walked.slash))
+    };
+    assert_eq!(go("etc/new"), Ok((None, false)));
+    assert_eq!(go("etc/new//"), Ok((None, true)));
+    assert_eq!(go("nothing"), Ok((None, false)));
     assert_eq!(go("new/x"), Err(Errno::ENOENT));
 }
 
 #[test]
 fn walks_start_where_they_are_told() {
-    let tree = tree();
-    let etc = tree.lookup(EntryId::ROOT, b"etc").unwrap();
-    let from_etc = |path: &[u8]| walk(&tree, etc, path, Goal::Follow)?.found();
-    let motd = from_etc(b"motd").unwrap();
-    assert_eq!(from_etc(b"/etc/motd"), Ok(motd));
-    assert_eq!(from_etc(b"../etc/./motd"), Ok(motd));
-    assert_eq!(from_etc(b"etc"), Err(Errno::ENOENT));
+    let mut vfs = tree();
+    let etc = vfs.cache.find(vfs.root, b"etc").unwrap();
+    let mut from_etc = |path: &str| walk_from(&mut vfs, etc, path, Goal::Follow)?.found();
+    let motd = from_etc("motd").unwrap();
+    assert_eq!(from_etc("/etc/motd"), Ok(motd));
+    assert_eq!(from_etc("../etc/./motd"), Ok(motd));
+    assert_eq!(from_etc("etc"), Err(Errno::ENOENT));
 }
 
 #[test]
-fn the_parent_is_found_without_the_name() {
-    let tree = tree();
+fn names_are_found_as_such() {
+    let mut vfs = tree();
     let rows = [
-        ("x", Ok(Last::Name)),
-        ("etc/x/", Ok(Last::Name)),
-        ("abs/x", Ok(Last::Name)),
-        ("loop", Ok(Last::Name)),
-        ("/", Ok(Last::Root)),
-        ("etc/.", Ok(Last::Dot)),
-        ("etc/..//", Ok(Last::DotDot)),
+        ("x", Ok((Last::Name, false, false))),
+        ("etc/x/", Ok((Last::Name, false, true))),
+        ("abs/x", Ok((Last::Name, false, false))),
+        ("abs/", Ok((Last::Name, true, true))),
+        ("loop", Ok((Last::Name, true, false))),
+        ("/", Ok((Last::Root, true, true))),
+        ("etc/.", Ok((Last::Dot, true, false))),
+        ("etc/..//", Ok((Last::DotDot, true, true))),
         ("etc/motd/x", Err(Errno::ENOTDIR)),
-        ("/dev/stdin/x", Err(Errno::ENOTDIR)),
         ("none/x", Err(Errno::ENOENT)),
         ("loop/x", Err(Errno::ELOOP)),
         ("", Err(Errno::ENOENT)),
     ];
     for (path, wanted) in rows {
-        assert_eq!(
-            walk_parent(&tree, EntryId::ROOT, path.as_bytes()),
-            wanted,
-            "{path}"
-        );
+        let walked = walk_from(&mut vfs, vfs.root, path, Goal::Name);
+        let told = walked.map(|w| (w.last, w.found.is_some(), w.slash));
+        assert_eq!(told, wanted, "{path}");
     }
+}
+
+#[test]
+fn mounts_are_crossed_both_ways() {
+    let mut vfs = tree();
+    let dev = walk_from(&mut vfs, vfs.root, "dev", Goal::Follow).unwrap();
+    let (point, root) = (
+        vfs.cache.find(vfs.root, b"dev").unwrap(),
+        dev.found.unwrap(),
+    );
+    assert_eq!(vfs.cache.mounted_on(point), Some(root));
+    let null = walk_from(&mut vfs, root, "null", Goal::Follow).unwrap();
+    assert!(null.found.is_some());
+    let up = walk_from(&mut vfs, root, "..", Goal::Follow).unwrap();
+    assert_eq!(up.found, Some(vfs.root));
+    let name = walk_from(&mut vfs, vfs.root, "dev", Goal::Name).unwrap();
+    assert_eq!(name.found, Some(point));
+    assert_eq!(go(&mut vfs, "dev/shm/..", Goal::Follow), Ok("/dev".into()));
 }

@@ -60,7 +60,6 @@ fn directories_are_listed_whatever_the_buffer() {
         assert_eq!(listed, [&[".", ".."], &names[..]].concat());
         let types: Vec<_> = all.iter().map(|record| record.1).collect();
         assert_eq!(types, [4, 4, 8, 4, 10, 8]);
-        assert_eq!(all[5].2, END as i64);
         assert_eq!(list(fd, size), []);
     }
 }
@@ -76,10 +75,10 @@ fn positions_can_be_returned_to() {
     }
     lseek(fd, 0, SEEK_SET).unwrap();
     assert_eq!(list(fd, 4096), all);
-    lseek(fd, FIRST_CHILD as i64, SEEK_SET).unwrap();
+    lseek(fd, 2, SEEK_SET).unwrap();
     assert_eq!(list(fd, 4096), all[2..]);
-    // The number of an entry elsewhere, and none at all.
-    for position in [3, 1 << 40, i64::MAX] {
+    // Behind every name there ever was.
+    for position in [99, 1 << 40, i64::MAX] {
         lseek(fd, position, SEEK_SET).unwrap();
         assert_eq!(list(fd, 4096), []);
     }

@@ -4,9 +4,10 @@ use super::open::duplicate;
 use crate::console;
 use crate::errno::{Errno, SysResult};
 use crate::fs::device::Device;
-use crate::fs::fd::{self, File, LIMIT};
-use crate::fs::tree::Kind;
+use crate::fs::fd::{self, File};
+use crate::fs::file;
 use crate::sync::SpinLock;
+use crate::sys;
 use crate::uaccess::UserPtr;
 use linux_raw_sys::general::{
     F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, O_NONBLOCK, termios,
@@ -23,17 +24,12 @@ pub fn fcntl(fd: i32, command: u32, argument: usize) -> SysResult {
         F_DUPFD | F_DUPFD_CLOEXEC => {
             // The argument is an `int`, and a negative one is too large like any other.
             let from = u32::try_from(argument & 0xffff_ffff).unwrap_or(u32::MAX);
-            if from as usize >= LIMIT {
-                return Err(Errno::EINVAL);
-            }
             duplicate(fd, from as i32, command == F_DUPFD_CLOEXEC)
         }
-        F_GETFD => Ok(usize::from(fd::with_table(|table| {
-            table.close_on_exec(fd)
-        })?)),
+        F_GETFD => Ok(usize::from(fd::close_on_exec(fd)?)),
         F_SETFD => {
             let cloexec = argument & FD_CLOEXEC as usize != 0;
-            fd::with_table(|table| table.set_close_on_exec(fd, cloexec))?;
+            fd::set_close_on_exec(fd, cloexec)?;
             Ok(0)
         }
         F_GETFL => Ok(file.flags() as usize),
@@ -42,7 +38,7 @@ pub fn fcntl(fd: i32, command: u32, argument: usize) -> SysResult {
             file.set_flags(argument as u32);
             Ok(0)
         }
-        _ => Err(Errno::EINVAL),
+        _ => sys::pipe::calls::control(&file, command, argument).unwrap_or(Err(Errno::EINVAL)),
     }
 }
 
@@ -51,7 +47,7 @@ pub fn ioctl(fd: i32, request: u32, argument: UserPtr<u8>) -> SysResult {
     let file = fd::get(fd)?;
     match request {
         FIOCLEX | FIONCLEX => {
-            fd::with_table(|table| table.set_close_on_exec(fd, request == FIOCLEX))?;
+            fd::set_close_on_exec(fd, request == FIOCLEX)?;
         }
         FIONBIO => {
             let on = argument.cast::<i32>().read()? != 0;
@@ -62,29 +58,13 @@ pub fn ioctl(fd: i32, request: u32, argument: UserPtr<u8>) -> SysResult {
                 flags & !O_NONBLOCK
             });
         }
-        FIONREAD => match bytes_to_read(&file) {
-            Some(count) => argument.cast::<i32>().write(&count)?,
+        FIONREAD => match file.available() {
+            Some(count) => argument.cast::<i32>().write(&(count as i32))?,
             None => return terminal(&file, request, argument),
         },
         _ => return terminal(&file, request, argument),
     }
     Ok(0)
-}
-
-/// Bytes that a read would give at once, for files that can say.
-fn bytes_to_read(file: &File) -> Option<i32> {
-    match file.inode().kind {
-        Kind::File(bytes) => {
-            let left = (bytes.len() as u64).wrapping_sub(file.position());
-            Some(left as i32)
-        }
-        Kind::Device(device) if device.is_console() => {
-            // The console moves what has arrived into its buffer only when it is asked.
-            console::read_ready();
-            Some(console::available() as i32)
-        }
-        _ => None,
-    }
 }
 
 /// The settings of a terminal as Linux sets up a new one (`tty_std_termios`).
@@ -112,10 +92,10 @@ static WINDOW: SpinLock<winsize> = SpinLock::new(winsize {
 });
 
 fn terminal(file: &File, request: u32, argument: UserPtr<u8>) -> SysResult {
-    match file.inode().kind {
-        Kind::Device(device) if device.is_tty() => {}
+    match file::device(file.inode()) {
+        Some(device) if device.is_tty() => {}
         // Their driver has an answer of its own for requests that it does not know.
-        Kind::Device(Device::Random | Device::Urandom) => return Err(Errno::EINVAL),
+        Some(Device::Random | Device::Urandom) => return Err(Errno::EINVAL),
         _ => return Err(Errno::ENOTTY),
     }
     // The locks guard one copy each; the application's memory is touched outside.

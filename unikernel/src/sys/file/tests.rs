@@ -3,6 +3,7 @@
 use super::*;
 use crate::fs::Stdin;
 use crate::fs::testing::{Packer, boot_with, cstr};
+use crate::sys::dir::ftruncate;
 use linux_raw_sys::general::{O_PATH, O_RDWR, O_WRONLY};
 
 fn boot() -> impl Sized {

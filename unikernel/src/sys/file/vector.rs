@@ -1,48 +1,114 @@
 //! readv(2), writev(2) and their positioned forms.
 
-use super::{MAX_TRANSFER, check_end, check_seekable, position};
+use super::{MAX_TRANSFER, check_seekable, position};
 use crate::errno::{Errno, SysResult};
 use crate::fs::fd;
+use crate::fs::file::{Description, check_range};
+use crate::fs::inode::Kind;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
-use linux_raw_sys::general::{UIO_MAXIOV, iovec};
+use linux_raw_sys::general::{
+    RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC, UIO_MAXIOV, iovec,
+};
 
 /// Array elements kept on the stack. An array that fits is copied in once; of a longer one, as many
 /// are copied at a time, and every element is checked again when it is used.
 const WINDOW: usize = 8;
 const ELEMENT: usize = size_of::<iovec>();
 
-/// readv(2). Linux takes the low half of `count`, as in all four calls.
+/// readv(2). Linux takes the low half of `count`, as in all these calls.
 pub fn readv(fd: i32, vector: UserPtr<iovec>, count: u32) -> SysResult {
-    read_parts(fd, vector, count, None)
+    read_parts(fd, vector, count, None, 0)
 }
 
 /// writev(2).
 pub fn writev(fd: i32, vector: UserPtr<iovec>, count: u32) -> SysResult {
-    write_parts(fd, vector, count, None)
+    write_parts(fd, vector, count, None, 0)
 }
 
 /// preadv(2). The kernel's fifth argument, the upper half of the offset, is unused on x86_64.
 pub fn preadv(fd: i32, vector: UserPtr<iovec>, count: u32, offset: i64) -> SysResult {
-    read_parts(fd, vector, count, Some(position(offset)?))
+    read_parts(fd, vector, count, Some(position(offset)?), 0)
 }
 
-/// pwritev(2). Only devices can be written, and they have no use for the offset.
+/// pwritev(2).
 pub fn pwritev(fd: i32, vector: UserPtr<iovec>, count: u32, offset: i64) -> SysResult {
-    write_parts(fd, vector, count, Some(position(offset)?))
+    write_parts(fd, vector, count, Some(position(offset)?), 0)
 }
 
-fn write_parts(fd: i32, vector: UserPtr<iovec>, count: u32, at: Option<u64>) -> SysResult {
+/// preadv2(2): an offset of -1 is the position.
+pub fn preadv2(
+    fd: i32,
+    vector: UserPtr<iovec>,
+    count: u32,
+    offset: i64,
+    _high: usize,
+    flags: u32,
+) -> SysResult {
+    read_parts(fd, vector, count, position_or_here(offset)?, flags)
+}
+
+/// pwritev2(2), as [`preadv2`]; `RWF_APPEND` writes at the end.
+pub fn pwritev2(
+    fd: i32,
+    vector: UserPtr<iovec>,
+    count: u32,
+    offset: i64,
+    _high: usize,
+    flags: u32,
+) -> SysResult {
+    write_parts(fd, vector, count, position_or_here(offset)?, flags)
+}
+
+fn position_or_here(offset: i64) -> Result<Option<u64>, Errno> {
+    if offset == -1 {
+        Ok(None)
+    } else {
+        position(offset).map(Some)
+    }
+}
+
+/// Flags that are known; of these a file in memory honours all by doing nothing, but `RWF_APPEND`
+/// and, where a read or a write may wait, `RWF_NOWAIT`.
+const FLAGS: u32 = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
+
+fn check_flags(file: &Description, flags: u32, known: u32) -> Result<(), Errno> {
+    let may_wait = !matches!(file.inode().kind, Kind::File(_) | Kind::Dir);
+    if flags & !known != 0 || (flags & RWF_NOWAIT != 0 && may_wait && !file.is_nonblocking()) {
+        Err(Errno::EOPNOTSUPP)
+    } else {
+        Ok(())
+    }
+}
+
+fn write_parts(
+    fd: i32,
+    vector: UserPtr<iovec>,
+    count: u32,
+    at: Option<u64>,
+    flags: u32,
+) -> SysResult {
     let file = fd::get(fd)?;
     if at.is_some() {
         check_seekable(&file)?;
     }
     file.check_writable()?;
     let mut parts = Parts::new(vector, count);
-    check_end(at, parts.check()?)?;
-    file.write(&mut parts)
+    let total = parts.check()?;
+    check_range(at.unwrap_or(0), total)?;
+    if total == 0 {
+        return Ok(0);
+    }
+    check_flags(&file, flags, FLAGS)?;
+    file.write(&mut parts, total, at, flags & RWF_APPEND != 0)
 }
 
-fn read_parts(fd: i32, vector: UserPtr<iovec>, count: u32, at: Option<u64>) -> SysResult {
+fn read_parts(
+    fd: i32,
+    vector: UserPtr<iovec>,
+    count: u32,
+    at: Option<u64>,
+    flags: u32,
+) -> SysResult {
     let file = fd::get(fd)?;
     if at.is_some() {
         check_seekable(&file)?;
@@ -53,13 +119,14 @@ fn read_parts(fd: i32, vector: UserPtr<iovec>, count: u32, at: Option<u64>) -> S
     if total == 0 {
         return Ok(0);
     }
-    check_end(at, total)?;
+    check_range(at.unwrap_or(0), total)?;
+    check_flags(&file, flags, FLAGS & !RWF_APPEND)?;
     file.read(&mut parts, total, at)
 }
 
 /// The buffers of an array of `iovec`, in order, cut so that they sum up to at most
 /// [`MAX_TRANSFER`].
-struct Parts {
+pub struct Parts {
     vector: UserPtr<iovec>,
     count: usize,
     next: usize,
@@ -69,7 +136,8 @@ struct Parts {
 }
 
 impl Parts {
-    const fn new(vector: UserPtr<iovec>, count: u32) -> Self {
+    /// An array of `count` elements, as the application names it.
+    pub const fn new(vector: UserPtr<iovec>, count: u32) -> Self {
         let window = [0; WINDOW * ELEMENT];
         Self {
             vector,
@@ -83,7 +151,7 @@ impl Parts {
     /// Checks the whole array, as Linux does before it transfers anything; returns the number of
     /// bytes in all. Errors: `EINVAL` (more than 1024 elements, a negative length), `EFAULT` (the
     /// array or a buffer).
-    fn check(&mut self) -> Result<usize, Errno> {
+    pub fn check(&mut self) -> Result<usize, Errno> {
         if self.count > UIO_MAXIOV as usize {
             return Err(Errno::EINVAL);
         }

@@ -1,0 +1,146 @@
+//! Who may do what with a file: the rules of [`crate::cred::permission`] on inodes.
+
+use super::inode::{Inode, Kind};
+use crate::cred::permission::{self as rules, Attributes, MAY_EXEC, MAY_READ, MAY_WRITE};
+use crate::cred::{self, Cred, caps};
+use crate::errno::Errno;
+use linux_raw_sys::general::{O_ACCMODE, O_NOATIME, O_RDONLY, O_TRUNC, O_WRONLY};
+
+/// Mode and owners of a file, as the rules take them.
+#[inline(always)]
+pub fn attributes(inode: &Inode) -> Attributes {
+    let (uid, gid) = inode.owner();
+    Attributes {
+        mode: inode.mode(),
+        uid,
+        gid,
+    }
+}
+
+/// Whether all of `wanted` (`MAY_*`, or the bits of access(2)) is permitted. `EACCES`.
+pub fn access(inode: &Inode, wanted: u32) -> Result<(), Errno> {
+    check(inode, wanted, cred::current())
+}
+
+fn check(inode: &Inode, wanted: u32, cred: &Cred) -> Result<(), Errno> {
+    attributes(inode).check(wanted, cred)?;
+    match &inode.kind {
+        // There the permissions hold for root, too.
+        Kind::Proc(node) if node.is_strict() && wanted & MAY_WRITE & !granted(inode) != 0 => {
+            Err(Errno::EACCES)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What anybody at all may do with a file.
+fn granted(inode: &Inode) -> u32 {
+    let mode = inode.mode();
+    mode >> 6 | mode >> 3 | mode
+}
+
+/// access(2): as [`access`], by the real user if `real`.
+pub fn check_access(inode: &Inode, wanted: u32, real: bool) -> Result<(), Errno> {
+    if real {
+        cred::current().with_real(|cred| check(inode, wanted, cred))
+    } else {
+        access(inode, wanted)
+    }
+}
+
+/// Whether a directory may be searched. One test of one word for root.
+#[inline(always)]
+pub fn search(directory: &Inode) -> Result<(), Errno> {
+    let cred = cred::current();
+    if cred.has(caps::DAC_OVERRIDE) {
+        return Ok(());
+    }
+    search_as_other(directory, cred)
+}
+
+#[cold]
+#[inline(never)]
+fn search_as_other(directory: &Inode, cred: &Cred) -> Result<(), Errno> {
+    attributes(directory).check(MAY_EXEC, cred)
+}
+
+/// Whether names may be made in a directory.
+pub fn change_directory(directory: &Inode) -> Result<(), Errno> {
+    access(directory, MAY_WRITE | MAY_EXEC)
+}
+
+/// Mode and owners of a file that is made in `directory`.
+pub fn create(directory: &Inode, mode: u32) -> Attributes {
+    rules::create(attributes(directory), mode, cred::current())
+}
+
+/// Whether a name may be removed from its directory (the sticky bit).
+pub fn delete(directory: &Inode, victim: &Inode) -> Result<(), Errno> {
+    rules::may_remove(attributes(directory), victim.owner().0, cred::current())
+}
+
+/// Whether a file may get another name (`fs.protected_hardlinks`).
+pub fn link(inode: &Inode) -> Result<(), Errno> {
+    rules::may_link(attributes(inode), cred::current())
+}
+
+/// Whether device nodes may be made.
+pub fn make_node() -> Result<(), Errno> {
+    cred::current().require(caps::MKNOD)
+}
+
+/// Whether the root of the process may be changed.
+pub fn change_root() -> Result<(), Errno> {
+    cred::current().require(caps::SYS_CHROOT)
+}
+
+/// The mode that chmod(2) gives.
+pub fn change_mode(inode: &Inode, bits: u32) -> Result<u32, Errno> {
+    rules::chmod(attributes(inode), bits, cred::current())
+}
+
+/// Mode and owners that chown(2) gives.
+pub fn change_owner(
+    inode: &Inode,
+    user: Option<u32>,
+    group: Option<u32>,
+) -> Result<Attributes, Errno> {
+    rules::chown(attributes(inode), user, group, cred::current())
+}
+
+/// Whether the times may be set: to the present (`now`) or to any time.
+pub fn change_times(inode: &Inode, now: bool) -> Result<(), Errno> {
+    rules::may_set_times(attributes(inode), now, cred::current())
+}
+
+/// Whether the size may become `size`.
+pub fn resize(_inode: &Inode, _size: u64) -> Result<(), Errno> {
+    Ok(())
+}
+
+/// The content was written: who could not give the file its set-id bits takes them away.
+#[inline]
+pub fn wrote(inode: &Inode) {
+    let attributes = attributes(inode);
+    let mode = rules::mode_after_write(attributes, cred::current());
+    if mode != attributes.mode {
+        inode.set_permissions(mode);
+    }
+}
+
+/// Whether a file that exists may be opened with these flags of open(2).
+pub fn open(inode: &Inode, flags: u32) -> Result<(), Errno> {
+    let mut wanted = match flags & O_ACCMODE {
+        O_RDONLY => MAY_READ,
+        O_WRONLY => MAY_WRITE,
+        _ => MAY_READ | MAY_WRITE,
+    };
+    if flags & O_TRUNC != 0 {
+        wanted |= MAY_WRITE;
+    }
+    access(inode, wanted)?;
+    if flags & O_NOATIME != 0 {
+        attributes(inode).check_owner(cred::current())?;
+    }
+    Ok(())
+}

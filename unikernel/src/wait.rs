@@ -1,0 +1,178 @@
+//! Wait queues: how a system call sleeps until another makes its condition true.
+//!
+//! A [`Queue`] belongs to what can change (the readable side of a pipe, a socket's buffer). Who
+//! needs a change waits on it with a condition; who makes a change [wakes](Queue::wake) it.
+//! Nobody is woken when nobody waits: then a wake-up is one load and a branch.
+//!
+//! There is one thread, so a sleeper is idle in [`sleep_until`](crate::time::sleep_until), which looks at its condition
+//! again after every interrupt, and the queue only counts. What a scheduler needs is here already:
+//! every change that can end a wait calls `wake`, and every waiter says which queues it looks at.
+
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// A signal ended the wait before its condition held: `EINTR`, or the call starts again
+/// (signal(7)). Nothing raises it yet: no handler is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted;
+
+impl From<Interrupted> for crate::errno::Errno {
+    fn from(_: Interrupted) -> Self {
+        Self::EINTR
+    }
+}
+
+/// Those who wait for one kind of change.
+#[derive(Debug)]
+pub struct Queue {
+    /// How many wait or have [enrolled](Self::enrol).
+    waiting: AtomicU32,
+    /// Wake-ups while somebody waited, so that who enrolled can tell that there was one. Wraps.
+    calls: AtomicU32,
+}
+
+impl Queue {
+    /// A queue on which nobody waits.
+    #[allow(clippy::new_without_default, reason = "const, for statics")]
+    pub const fn new() -> Self {
+        Self {
+            waiting: AtomicU32::new(0),
+            calls: AtomicU32::new(0),
+        }
+    }
+
+    /// Sleeps until `ready()`. The caller holds no lock that `ready` or a waker takes.
+    pub fn wait(&self, ready: impl Fn() -> bool) -> Result<(), Interrupted> {
+        self.wait_until(None, ready).map(|_| ())
+    }
+
+    /// Sleeps until `ready()`, or until CLOCK_MONOTONIC reaches `deadline` (ns). Returns whether
+    /// the condition held.
+    pub fn wait_until(
+        &self,
+        deadline: Option<u64>,
+        ready: impl Fn() -> bool,
+    ) -> Result<bool, Interrupted> {
+        let _here = self.enrol();
+        Ok(sleep(deadline, ready))
+    }
+
+    /// Declares interest for as long as the result lives: poll(2) enrols at every queue that it
+    /// looks at, then sleeps on a condition of its own.
+    pub fn enrol(&self) -> Enrolment<'_> {
+        self.waiting.fetch_add(1, Relaxed);
+        Enrolment {
+            queue: self,
+            calls: self.calls.load(Relaxed),
+        }
+    }
+
+    /// Whether anybody waits.
+    #[inline(always)]
+    pub fn has_waiters(&self) -> bool {
+        self.waiting.load(Relaxed) != 0
+    }
+
+    /// Tells those who wait that something changed: after the change, without its lock.
+    #[inline(always)]
+    pub fn wake(&self) {
+        if self.has_waiters() {
+            self.call();
+        }
+    }
+
+    /// Marks the change for those who enrolled. Sleepers look at their conditions themselves: with
+    /// one thread there is nobody to make runnable.
+    #[cold]
+    #[inline(never)]
+    fn call(&self) {
+        self.calls.fetch_add(1, Relaxed);
+    }
+}
+
+/// A place in a [`Queue`], given up when dropped.
+#[derive(Debug)]
+pub struct Enrolment<'a> {
+    queue: &'a Queue,
+    /// Wake-ups of the queue when the place was taken.
+    calls: u32,
+}
+
+impl Enrolment<'_> {
+    /// Whether the queue was woken since the place was taken.
+    pub fn was_called(&self) -> bool {
+        self.queue.calls.load(Relaxed) != self.calls
+    }
+}
+
+impl Drop for Enrolment<'_> {
+    fn drop(&mut self) {
+        self.queue.waiting.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(not(test))]
+use crate::time::sleep_until as sleep;
+
+/// The tests run on threads of the host, where no machine is registered that could idle. Time
+/// counts from the start of the wait.
+#[cfg(test)]
+fn sleep(deadline: Option<u64>, ready: impl Fn() -> bool) -> bool {
+    let start = std::time::Instant::now();
+    let late = |ns| start.elapsed() > std::time::Duration::from_nanos(ns);
+    while !ready() {
+        if deadline.is_some_and(late) {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn waiters_are_counted_while_they_wait() {
+        let queue = Queue::new();
+        queue.wake();
+        assert!(!queue.has_waiters());
+        let saw = queue.wait_until(None, || queue.has_waiters());
+        assert_eq!(saw, Ok(true));
+        assert!(!queue.has_waiters());
+        let (first, second) = (queue.enrol(), queue.enrol());
+        drop(first);
+        assert!(queue.has_waiters());
+        drop(second);
+        assert!(!queue.has_waiters());
+    }
+
+    #[test]
+    fn who_enrolled_learns_of_wake_ups_from_then_on() {
+        let queue = Queue::new();
+        queue.wake();
+        let early = queue.enrol();
+        assert!(!early.was_called());
+        queue.wake();
+        let late = queue.enrol();
+        assert!(early.was_called() && !late.was_called());
+    }
+
+    #[test]
+    fn a_condition_or_a_deadline_ends_the_wait() {
+        let queue = Queue::new();
+        let done = AtomicBool::new(false);
+        assert_eq!(queue.wait_until(Some(1), || false), Ok(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !queue.has_waiters() {
+                    std::thread::yield_now();
+                }
+                done.store(true, Relaxed);
+                queue.wake();
+            });
+            assert_eq!(queue.wait(|| done.load(Relaxed)), Ok(()));
+        });
+    }
+}
