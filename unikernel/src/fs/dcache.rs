@@ -11,6 +11,7 @@
 use super::inode::Inode;
 use super::name::{Key, Name};
 use super::rc::Ref;
+use super::shortcut::Paths;
 use super::slab::Slab;
 use crate::errno::Errno;
 use alloc::vec::Vec;
@@ -125,6 +126,8 @@ pub struct Dcache {
     ring: [u32; EVICTABLE],
     hand: usize,
     evicted: u64,
+    /// Where whole paths lead.
+    pub paths: Paths,
 }
 
 impl Dcache {
@@ -137,6 +140,7 @@ impl Dcache {
             ring: [NONE; EVICTABLE],
             hand: 0,
             evicted: 0,
+            paths: Paths::new(),
         }
     }
 
@@ -190,6 +194,7 @@ impl Dcache {
 
     /// Mounts `root` on `point`, or with `None` takes it off again.
     pub fn set_mount(&mut self, point: DentryId, root: Option<DentryId>) {
+        self.paths.forget();
         if let Some(old) = some(self.dentry(point).mounted) {
             self.dentry_mut(old).covers = NONE;
             self.dentry_mut(point).mounted = NONE;
@@ -234,6 +239,12 @@ impl Dcache {
             }
             at = dentry.chain;
         }
+    }
+
+    /// The file of a dentry, as [`Dcache::probe`].
+    #[inline(always)]
+    pub fn peek(&self, id: DentryId) -> Option<&Inode> {
+        Some(self.dentries.peek(id.0)?.inode.as_ref()?)
     }
 
     /// [`Dcache::lookup`] without the key.
@@ -339,6 +350,7 @@ impl Dcache {
 
     /// Takes a dentry out of its bucket and from among its siblings; its parent it keeps.
     fn detach(&mut self, id: DentryId) {
+        self.paths.forget();
         let dentry = self.dentry(id);
         let (hash, chain, parent) = (dentry.key.hash, dentry.chain, DentryId(dentry.parent));
         let (previous, next, state) = (dentry.previous, dentry.next, dentry.state);

@@ -35,6 +35,7 @@ pub mod permission;
 pub mod pipe;
 pub mod proc;
 pub mod rc;
+pub mod shortcut;
 pub mod slab;
 pub mod stat;
 pub mod super_block;

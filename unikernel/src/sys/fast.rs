@@ -10,6 +10,7 @@
 //! structures are written word by word.
 
 use crate::cred::{self, caps};
+use crate::fs::dcache::DentryId;
 use crate::fs::device::Device;
 use crate::fs::fd;
 use crate::fs::file::Description;
@@ -201,8 +202,8 @@ pub fn newfstatat(
     }
     let mut room = [const { MaybeUninit::<u8>::uninit() }; PATH];
     let text = read_path(path, &mut room)?;
-    let vfs = try_vfs()?;
-    put_stat(find(&vfs, text)?, buffer)
+    let mut vfs = try_vfs()?;
+    put_stat(find(&mut vfs, text)?, buffer)
 }
 
 /// access(2), likewise, when the real user is root, too.
@@ -210,8 +211,8 @@ pub fn newfstatat(
 pub fn access(path: UserPtr<u8>, mode: u32) -> Option<usize> {
     let mut room = [const { MaybeUninit::<u8>::uninit() }; PATH];
     let text = read_path(path, &mut room)?;
-    let vfs = try_vfs()?;
-    let inode = find(&vfs, text)?;
+    let mut vfs = try_vfs()?;
+    let inode = find(&mut vfs, text)?;
     let executable = inode.mode() & 0o111 != 0 || matches!(inode.kind, Kind::Dir);
     let permitted = mode & !(R_OK | W_OK | X_OK) == 0
         && (mode & X_OK == 0 || executable)
@@ -244,16 +245,33 @@ fn read_path(path: UserPtr<u8>, room: &mut [MaybeUninit<u8>; PATH]) -> Option<&[
     }
 }
 
-/// Finds what a padded path names: through directories that root may search, without `.`, `..`,
-/// links and generated names.
+/// Finds what a padded path names: one that was found lately, or through directories that root may
+/// search, without `.`, `..`, links and generated names.
 #[inline(always)]
-fn find<'v>(vfs: &'v Vfs, text: &[u8]) -> Option<&'v Inode> {
+fn find<'v>(vfs: &'v mut Vfs, text: &[u8]) -> Option<&'v Inode> {
     if !cred::current().has(caps::DAC_OVERRIDE) {
         return None;
     }
+    let start = match text.first()? {
+        b'/' => vfs.root,
+        _ => vfs.cwd,
+    };
+    let kept = vfs.cache.paths.get(start, text);
+    let found = match kept {
+        Some((_, Some(found))) => found,
+        _ => walk(vfs, start, text)?,
+    };
+    if let Some((place, None)) = kept {
+        vfs.cache.paths.keep(place, start, text, found);
+    }
+    vfs.cache.peek(found)
+}
+
+/// The walk of [`find`].
+fn walk(vfs: &Vfs, start: DentryId, text: &[u8]) -> Option<DentryId> {
     let (mut here, mut rest) = match text {
-        [b'/', rest @ ..] => (vfs.root, rest),
-        _ => (vfs.cwd, text),
+        [b'/', rest @ ..] => (start, rest),
+        _ => (start, text),
     };
     loop {
         let key = name::scan(here.number(), rest);
@@ -267,7 +285,7 @@ fn find<'v>(vfs: &'v Vfs, text: &[u8]) -> Option<&'v Inode> {
         match (behind, &inode.kind) {
             ([b'/', next @ ..], Kind::Dir) => (here, rest) = (found, next),
             ([0, ..], Kind::File(_) | Kind::Dir | Kind::Device(_) | Kind::Fifo(_)) => {
-                return Some(inode);
+                return Some(found);
             }
             _ => return None,
         }

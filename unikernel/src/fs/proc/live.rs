@@ -65,7 +65,6 @@ impl System for Live {
             session: pid,
             terminal: terminal(),
             umask: umask(),
-            started: if registered() { record.started() } else { 0 },
             code,
             data,
             break_start: parts.heap.start,
@@ -76,6 +75,14 @@ impl System for Live {
             caught,
             ..Process::default()
         })
+    }
+
+    fn started(&self) -> u64 {
+        if registered() {
+            record::read(record::Record::started)
+        } else {
+            0
+        }
     }
 
     fn auxiliary(&self, index: usize) -> Option<(usize, usize)> {

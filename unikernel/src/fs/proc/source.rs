@@ -21,6 +21,9 @@ pub trait System {
     /// Ids, times and addresses of the process.
     fn process(&self) -> Process;
 
+    /// CLOCK_BOOTTIME at the start of the process, ns. It is apart because it asks a clock.
+    fn started(&self) -> u64;
+
     /// The `index`-th pair of the auxiliary vector as the program was given it; `AT_NULL` is the last.
     fn auxiliary(&self, index: usize) -> Option<(usize, usize)>;
 
@@ -127,8 +130,6 @@ pub struct Process {
     pub terminal: (u32, u32),
     /// File mode creation mask.
     pub umask: u32,
-    /// CLOCK_BOOTTIME at its start, ns.
-    pub started: u64,
     /// The program's code, first address to end (`mm->start_code`, `end_code`).
     pub code: Range<usize>,
     /// The program's data.

@@ -213,7 +213,7 @@ pub fn stat(at: &At, text: &mut Text) -> Result<(), Errno> {
             0,
         ],
     );
-    fields(text, &[threads(system), 0, process.started / TICK]);
+    fields(text, &[threads(system), 0, system.started() / TICK]);
     fields(
         text,
         &[usage.size, (usage.anonymous + usage.file) / PAGE as u64],

@@ -55,7 +55,6 @@ impl Default for Fake {
             group: 1,
             session: 1,
             umask: 0o022,
-            started: SECOND / 4,
             code: 0x24_0000..0x2a_1234,
             data: 0x2b_0e00..0x2b_8000,
             break_start: 0x30_0000,
@@ -168,6 +167,10 @@ impl Fake {
 impl System for Fake {
     fn process(&self) -> Process {
         self.process.clone()
+    }
+
+    fn started(&self) -> u64 {
+        SECOND / 4
     }
 
     fn auxiliary(&self, index: usize) -> Option<(usize, usize)> {
