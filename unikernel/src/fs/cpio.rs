@@ -67,7 +67,7 @@ impl fmt::Display for Error {
         if let Fault::Compressed(method) = self.fault {
             return write!(
                 f,
-                "compressed initrd: decompress it ({method} at byte {})",
+                "compressed initrd: decompress it, or use gzip ({method} at byte {:#x})",
                 self.offset
             );
         }
@@ -134,17 +134,27 @@ pub struct Entries<'a> {
 impl<'a> Entries<'a> {
     /// Starts at the first byte of `image`. An image that is empty or all zero has no entries.
     pub const fn new(image: &'a [u8]) -> Self {
+        Self::from(image, 0, 0)
+    }
+
+    /// Starts at byte `at`, where archive `archive` begins, if one does.
+    pub const fn from(image: &'a [u8], at: usize, archive: u32) -> Self {
         Self {
             image,
-            at: 0,
-            archive: 0,
+            at,
+            archive,
             inside: false,
         }
     }
 
+    /// Ordinal of the archive that comes next.
+    pub const fn archive(&self) -> u32 {
+        self.archive
+    }
+
     fn step(&mut self) -> Result<Option<Entry<'a>>, Error> {
         loop {
-            if !self.inside && !self.find_archive() {
+            if !self.inside && !self.find_archive()? {
                 return Ok(None);
             }
             let entry = self.entry()?;
@@ -157,16 +167,18 @@ impl<'a> Entries<'a> {
     }
 
     /// Skips the zero bytes between archives; false at the end of the image.
-    fn find_archive(&mut self) -> bool {
+    fn find_archive(&mut self) -> Result<bool, Error> {
         let rest = self.image.get(self.at..).unwrap_or_default();
-        self.inside = match rest.iter().position(|&byte| byte != 0) {
-            Some(zeros) => {
-                self.at += zeros;
-                true
-            }
-            None => false,
+        let Some(zeros) = rest.iter().position(|&byte| byte != 0) else {
+            return Ok(false);
         };
-        self.inside
+        self.at += zeros;
+        if let Some(method) = compression(&rest[zeros..]) {
+            let (offset, fault) = (self.at, Fault::Compressed(method));
+            return Err(Error { offset, fault });
+        }
+        self.inside = true;
+        Ok(true)
     }
 
     fn entry(&mut self) -> Result<Entry<'a>, Error> {
@@ -257,31 +269,6 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-/// An estimate of the number of entries, from the two lengths of each header only: one cheap pass
-/// that lets the tree be sized once. Exact when the image has no fault.
-pub fn count(image: &[u8]) -> usize {
-    let (mut at, mut count) = (0, 0);
-    while let Some(rest) = image.get(at..)
-        && rest.len() >= HEADER
-    {
-        if rest[0] == 0 {
-            at += rest
-                .iter()
-                .position(|&byte| byte != 0)
-                .unwrap_or(rest.len());
-            continue;
-        }
-        let fields = texts(rest);
-        let (name, data) = (digits(&fields[NAMESIZE]), digits(&fields[FILESIZE]));
-        if name.1 | data.1 != 0 {
-            break;
-        }
-        count += usize::from(rest.get(HEADER..HEADER + TRAILER.len()) != Some(TRAILER));
-        at = align(align(at + HEADER + name.0 as usize) + data.0 as usize);
-    }
-    count
-}
-
 /// The bytes in front of the first NUL, as the kernel's C strings have it.
 pub(super) fn until_nul(text: &[u8]) -> &[u8] {
     &text[..text
@@ -305,7 +292,7 @@ fn header(rest: &[u8], offset: usize) -> Result<[u32; FIELDS.len()], Error> {
                 fault: Fault::TruncatedHeader(rest.len()),
             });
         }
-        let fault = compression(rest).map_or(Fault::BadMagic, Fault::Compressed);
+        let fault = Fault::BadMagic;
         return Err(Error { offset, fault });
     }
     if rest.len() < HEADER {
@@ -333,13 +320,14 @@ fn texts(header: &[u8]) -> &[[u8; 8]] {
 
 /// The method of a compressed image, by its first bytes.
 fn compression(image: &[u8]) -> Option<&'static str> {
-    let known: [(&[u8], &str); 6] = [
+    let known: [(&[u8], &str); 7] = [
         (b"\x1f\x8b", "gzip"),
         (b"\xfd7zXZ\0", "xz"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (b"\x02\x21\x4c\x18", "lz4"),
         (b"BZh", "bzip2"),
         (b"\x5d\0\0", "lzma"),
+        (b"\x89LZO", "lzo"),
     ];
     known
         .iter()

@@ -8,8 +8,12 @@
 //! Dentries refer to each other by number. Nothing here sleeps, and whoever holds a number across
 //! a call counts it with [`Dcache::get`] and [`Dcache::put`].
 
+mod children;
+mod evict;
+
 use super::inode::Inode;
 use super::name::{Key, Name};
+use super::notify::hooks;
 use super::rc::Ref;
 use super::shortcut::Paths;
 use super::slab::Slab;
@@ -130,6 +134,12 @@ pub struct Dcache {
     pub paths: Paths,
 }
 
+impl Default for Dcache {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Dcache {
     /// An empty cache.
     pub const fn new() -> Self {
@@ -146,7 +156,7 @@ impl Dcache {
 
     /// Dentries there are, and how many gave way to others so far.
     pub const fn counts(&self) -> (usize, u64) {
-        (self.dentries.len(), self.evicted)
+        (self.dentries.used(), self.evicted)
     }
 
     #[inline(always)]
@@ -283,51 +293,6 @@ impl Dcache {
         Ok(id)
     }
 
-    /// Adds a name of a generated file system, which may give way to others: `inode` is `None` when
-    /// there is no such file. `ENOMEM` also when all that are kept are in use.
-    pub fn add_evictable(
-        &mut self,
-        directory: DentryId,
-        name: Name,
-        inode: Option<Ref<Inode>>,
-    ) -> Result<DentryId, Errno> {
-        self.reserve()?;
-        let key = Key::of(directory.0, name.bytes());
-        // What is evicted must not take the directory with it.
-        self.get(directory);
-        let slot = self.make_room();
-        let added = match slot {
-            Some(_) => self.dentries.insert(Dentry::new(name, inode)),
-            None => Err(Errno::ENOMEM),
-        };
-        let added = added.map(|number| {
-            let (id, slot) = (DentryId(number), slot.unwrap_or_default());
-            self.ring[slot] = number;
-            self.attach(id, directory, key, State::Evictable(slot as u16));
-            id
-        });
-        self.put(directory);
-        added
-    }
-
-    /// A slot of the ring, its former dentry evicted; `None` when all are in use.
-    fn make_room(&mut self) -> Option<usize> {
-        for _ in 0..EVICTABLE {
-            let slot = self.hand;
-            self.hand = (self.hand + 1) % EVICTABLE;
-            match some(self.ring[slot]) {
-                None => return Some(slot),
-                Some(id) if self.dentry(id).users == 0 => {
-                    self.evicted += 1;
-                    self.unlink(id);
-                    return Some(slot);
-                }
-                Some(_) => {}
-            }
-        }
-        None
-    }
-
     /// Makes a dentry findable in `directory`, as its last child.
     fn attach(&mut self, id: DentryId, directory: DentryId, key: Key, state: State) {
         self.get(directory);
@@ -447,8 +412,11 @@ impl Dcache {
             if dentry.users > 0 || dentry.state.is_hashed() {
                 return;
             }
-            let parent = self.dentries.remove(id.0).parent;
-            let Some(parent) = some(parent) else { return };
+            let gone = self.dentries.remove(id.0);
+            hooks::dropped(gone.inode.as_deref());
+            let Some(parent) = some(gone.parent) else {
+                return;
+            };
             self.dentry_mut(parent).users -= 1;
             id = parent;
         }
@@ -481,63 +449,6 @@ impl Dcache {
         }
         self.buckets = buckets;
         Ok(())
-    }
-
-    /// Whether a directory has no entries.
-    pub fn is_empty(&self, directory: DentryId) -> bool {
-        self.dentry(directory).first_child == NONE
-    }
-
-    /// The first child of a directory, in the order of arrival.
-    pub fn first_child(&self, directory: DentryId) -> Option<DentryId> {
-        some(self.dentry(directory).first_child)
-    }
-
-    /// The child behind `child`.
-    pub fn next_sibling(&self, child: DentryId) -> Option<DentryId> {
-        some(self.dentry(child).next)
-    }
-
-    /// Where a child stands among its siblings.
-    pub fn cookie(&self, child: DentryId) -> u32 {
-        self.dentry(child).cookie
-    }
-
-    /// The first child whose place is `cookie` or behind it. `hint` is where a reader thinks that it
-    /// stands: if it is right, nothing has to be searched.
-    pub fn child_from(
-        &self,
-        directory: DentryId,
-        cookie: u32,
-        hint: Option<DentryId>,
-    ) -> Option<DentryId> {
-        let stands_there = |&id: &DentryId| {
-            self.dentries.peek(id.0).is_some_and(|dentry| {
-                dentry.parent == directory.0 && dentry.cookie == cookie && dentry.state.is_hashed()
-            })
-        };
-        if let Some(id) = hint.filter(stands_there) {
-            return Some(id);
-        }
-        let mut at = self.first_child(directory);
-        while let Some(id) = at
-            && self.cookie(id) < cookie
-        {
-            at = self.next_sibling(id);
-        }
-        at
-    }
-
-    /// Whether `above` is `below` or one of the directories over it.
-    pub fn is_above(&self, above: DentryId, below: DentryId) -> bool {
-        let mut at = Some(below);
-        while let Some(id) = at {
-            if id == above {
-                return true;
-            }
-            at = self.parent(id);
-        }
-        false
     }
 }
 

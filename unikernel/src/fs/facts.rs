@@ -3,6 +3,7 @@
 use super::dcache::DentryId;
 use super::fd;
 use super::inode::{Kind, file_type};
+use super::mount::default_limit;
 use super::proc::live::Live;
 use super::proc::source::{Descriptor, FileCounts, Mount, Place};
 use super::proc::{Files, Source, Text};
@@ -73,6 +74,8 @@ impl Files for Tables {
         shown.root.str("/");
         shown.source.bytes(&mount.source);
         path(&vfs, mount.root, &mut shown.point);
+        let default = default_limit();
+        mount.options.show(&mount.sb, default, &mut shown.options);
         Ok(Some(shown))
     }
 
@@ -142,6 +145,9 @@ fn describe(vfs: &Vfs, id: DentryId, into: &mut Text) -> Result<(), Errno> {
             let is_pipe = file_type(inode.mode()) == S_IFIFO;
             into.str(if is_pipe { "pipe:[" } else { "socket:[" });
             into.dec(inode.ino).str("]");
+        }
+        Kind::Inotify(_) => {
+            into.str("anon_inode:inotify");
         }
         _ if nameless => {
             into.str("/#").dec(inode.ino).str(" (deleted)");

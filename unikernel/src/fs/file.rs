@@ -5,6 +5,8 @@ use super::device::Device;
 use super::generated;
 use super::guard::{self, Cut};
 use super::inode::{Inode, Kind};
+use super::lock;
+use super::notify::hooks;
 use super::pipe::End;
 use super::proc::Content;
 use super::rc::Ref;
@@ -136,12 +138,29 @@ impl Description {
         }
     }
 
-    /// Whether it has a position at all: pipes and the console have none (`ESPIPE`).
+    /// Whether it has a position at all: pipes, queues and the console have none (`ESPIPE`).
     pub fn is_seekable(&self) -> bool {
         match &self.inode.kind {
             Kind::Device(device) => !device.is_console(),
-            Kind::Fifo(_) | Kind::Socket => false,
+            Kind::Fifo(_) | Kind::Socket | Kind::Inotify(_) => false,
             _ => true,
+        }
+    }
+
+    /// A number that no other open file has while this one lives: the owner of its locks.
+    #[inline(always)]
+    pub fn identity(&self) -> u64 {
+        core::ptr::from_ref(self).addr() as u64
+    }
+
+    /// What a lock asks of it.
+    pub fn lock_owner(&self) -> lock::Opened {
+        lock::Opened {
+            description: self.identity(),
+            position: self.position(),
+            size: self.inode.size(),
+            readable: self.is_readable(),
+            writable: self.is_writable(),
         }
     }
 
@@ -198,6 +217,7 @@ impl Description {
                 }
                 Ok(done)
             }
+            Kind::Inotify(inotify) => each(parts, |part| inotify.read(part, self.is_nonblocking())),
             Kind::Dir => Err(Errno::EISDIR),
             Kind::Symlink(_) | Kind::Socket => Err(Errno::EBADF),
         }
@@ -274,8 +294,8 @@ impl Description {
         match &self.inode.kind {
             Kind::Fifo(_) | Kind::Socket => return Err(Errno::ESPIPE),
             Kind::Device(device) if device.is_console() => return Err(Errno::ESPIPE),
-            // Memory devices accept every seek and stay at the start.
-            Kind::Device(_) => return Ok(0),
+            // Memory devices accept every seek and stay at the start; so does a queue of events.
+            Kind::Device(_) | Kind::Inotify(_) => return Ok(0),
             Kind::Dir if whence != SEEK_SET && whence != SEEK_CUR => return Err(Errno::EINVAL),
             Kind::Proc(_) if whence > SEEK_END => return Err(Errno::EINVAL),
             _ => {}
@@ -313,6 +333,7 @@ impl Description {
             Kind::File(store) => Some(store.lock().size().wrapping_sub(self.position())),
             Kind::Fifo(_) => self.end.as_ref().map(|end| end.pipe().unread() as u64),
             Kind::Device(device) => device.available(),
+            Kind::Inotify(inotify) => Some(inotify.bytes() as u64),
             _ => None,
         }
     }
@@ -320,7 +341,15 @@ impl Description {
 
 impl Drop for Description {
     fn drop(&mut self) {
-        vfs().cache.put(self.dentry);
+        if !self.is_path() {
+            hooks::closed(self);
+            self.inode.description_closed(self.identity());
+        }
+        let mut vfs = vfs();
+        vfs.cache.put(self.dentry);
+        if self.inode.sb.detached().is_some() {
+            vfs.left(&self.inode.sb);
+        }
     }
 }
 

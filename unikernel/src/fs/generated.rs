@@ -94,13 +94,13 @@ pub fn target(vfs: &Vfs, node: Node) -> Result<Target, Errno> {
     })
 }
 
+/// Takes an entry of a directory: inode number, position behind it, mode and name. `false`: it does
+/// not fit.
+pub type Add<'a> = dyn FnMut(u64, u64, u32, &[u8]) -> Result<bool, Errno> + 'a;
+
 /// Adds the entries of a generated directory from position 2 on, behind `.` and `..`, until `add`
 /// says that one does not fit (`false`).
-pub fn list(
-    node: Node,
-    position: &mut u64,
-    add: &mut dyn FnMut(u64, u64, u32, &[u8]) -> Result<bool, Errno>,
-) -> Result<bool, Errno> {
+pub fn list(node: Node, position: &mut u64, add: &mut Add<'_>) -> Result<bool, Errno> {
     let source = facts::source();
     while let Some(member) = node.list(source, *position - 2) {
         let (ino, mode) = (member.node.inode(), member.node.mode(source));

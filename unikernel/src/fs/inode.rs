@@ -1,8 +1,17 @@
 //! What a file is, apart from its names.
 
+mod stamp;
+
+pub use stamp::{AT_BOOT, Stamp, now};
+
+use stamp::DAY;
+
 use super::device::Device;
+use super::extras::{Extras, Lazy};
 use super::guard::Seals;
+use super::lock;
 use super::name::PADDING;
+use super::notify::Inotify;
 use super::pages::PageStore;
 use super::pipe::Fifo;
 use super::proc::Node;
@@ -14,7 +23,7 @@ use crate::time;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
-use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use linux_raw_sys::general::{
     S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, UTIME_NOW, UTIME_OMIT,
 };
@@ -33,6 +42,8 @@ pub enum Kind {
     Socket,
     /// A device or a standard stream.
     Device(Device),
+    /// A queue of events of inotify(7).
+    Inotify(Inotify),
     /// A file, directory or link of procfs or sysfs, made when it is looked at.
     Proc(Node),
 }
@@ -46,6 +57,7 @@ impl fmt::Debug for Kind {
             Self::Fifo(_) => "Fifo",
             Self::Socket => "Socket",
             Self::Device(_) => "Device",
+            Self::Inotify(_) => "Inotify",
             Self::Proc(_) => "Proc",
         })
     }
@@ -71,72 +83,15 @@ impl Link {
         &self.0[..self.0.len() - PADDING]
     }
 
+    /// Pages that it is charged for: a long one is content (Linux's `SHORT_SYMLINK_LEN`).
+    pub const fn pages(&self) -> u64 {
+        (self.0.len() - PADDING >= 128) as u64
+    }
+
     /// The target with its padding.
     pub fn padded(&self) -> &[u8] {
         &self.0
     }
-}
-
-/// A point in time: seconds since 1970 and nanoseconds.
-#[derive(Debug, Default)]
-pub struct Stamp {
-    seconds: AtomicI64,
-    nanoseconds: AtomicU32,
-}
-
-const DAY: i64 = 24 * 60 * 60;
-
-/// The time of boot, for files that are there from the start: what the wall clock says then is found
-/// out only when somebody asks, because asking a machine's clock is slow.
-pub const AT_BOOT: (i64, u32) = (i64::MIN, 0);
-
-impl Stamp {
-    fn new((seconds, nanoseconds): (i64, u32)) -> Self {
-        Self {
-            seconds: AtomicI64::new(seconds),
-            nanoseconds: AtomicU32::new(nanoseconds),
-        }
-    }
-
-    /// Seconds and nanoseconds.
-    #[inline]
-    pub fn get(&self) -> (i64, u32) {
-        let time = (self.seconds.load(Relaxed), self.nanoseconds.load(Relaxed));
-        if time.0 == AT_BOOT.0 { at_boot() } else { time }
-    }
-
-    /// As it is stored: the time of boot is before every other.
-    #[inline(always)]
-    fn raw(&self) -> (i64, u32) {
-        (self.seconds.load(Relaxed), self.nanoseconds.load(Relaxed))
-    }
-
-    /// Seconds and nanoseconds, unless a clock must be asked first.
-    #[inline(always)]
-    pub fn known(&self) -> Option<(i64, u32)> {
-        let time = self.raw();
-        (time.0 != AT_BOOT.0).then_some(time)
-    }
-
-    /// Sets it.
-    #[inline]
-    pub fn set(&self, (seconds, nanoseconds): (i64, u32)) {
-        self.seconds.store(seconds, Relaxed);
-        self.nanoseconds.store(nanoseconds, Relaxed);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn at_boot() -> (i64, u32) {
-    let (seconds, nanoseconds) = time::boot_time();
-    (seconds as i64, nanoseconds)
-}
-
-/// The wall clock, for time stamps.
-pub fn now() -> (i64, u32) {
-    let (seconds, nanoseconds) = time::realtime();
-    (seconds as i64, nanoseconds)
 }
 
 /// A file: everything that all its names share.
@@ -164,6 +119,7 @@ pub struct Inode {
     pub seals: Seals,
     /// Made by `O_TMPFILE` without `O_EXCL`: it may get its first name later.
     pub linkable: AtomicBool,
+    extras: Lazy,
 }
 
 impl Inode {
@@ -201,6 +157,10 @@ impl Inode {
         time: (i64, u32),
     ) -> Result<Ref<Self>, Errno> {
         sb.quota.charge_inode()?;
+        if let Kind::Symlink(link) = &kind {
+            let charged = sb.quota.charge(link.pages());
+            charged.inspect_err(|_| sb.quota.release_inode())?;
+        }
         let links = u32::from(file_type(mode) == S_IFDIR);
         Ref::new(Self::build(
             sb,
@@ -234,6 +194,7 @@ impl Inode {
             btime: time,
             seals: Seals::new(),
             linkable: AtomicBool::new(false),
+            extras: Lazy::new(),
         }
     }
 
@@ -261,6 +222,37 @@ impl Inode {
         self.gid.store(gid, Relaxed);
     }
 
+    /// Locks, attributes and watches, if it has or had any of them.
+    #[inline(always)]
+    pub fn extras(&self) -> Option<&Extras> {
+        self.extras.get()
+    }
+
+    /// The same, made if there are none. `ENOMEM`.
+    pub fn extras_or_new(&self) -> Result<&Extras, Errno> {
+        self.extras.get_or_new()
+    }
+
+    /// A descriptor of this file was closed (any but an `O_PATH` one): record locks end.
+    #[inline(always)]
+    pub fn descriptor_closed(&self) {
+        if lock::is_active()
+            && let Some(extras) = self.extras.get()
+        {
+            extras.locks.descriptor_closed();
+        }
+    }
+
+    /// An open file of this inode, with this identity, is about to be no more: its locks end.
+    #[inline(always)]
+    pub fn description_closed(&self, identity: u64) {
+        if lock::is_active()
+            && let Some(extras) = self.extras.get()
+        {
+            extras.locks.description_closed(identity);
+        }
+    }
+
     /// Number of names (for a directory 2 and its subdirectories).
     #[inline]
     pub fn nlink(&self) -> u32 {
@@ -271,6 +263,22 @@ impl Inode {
     pub fn count_names(&self, by: i32) {
         self.nlink
             .store(self.nlink().saturating_add_signed(by), Relaxed);
+    }
+
+    /// Before a file that is no directory gets one more name: all but the first count as inodes, as
+    /// on Linux. `ENOSPC`.
+    pub fn charge_name(&self) -> Result<(), Errno> {
+        match self.nlink() {
+            0 => Ok(()),
+            _ => self.sb.quota.charge_inode(),
+        }
+    }
+
+    /// Before such a file loses a name, and when it does not get the one it was charged for.
+    pub fn release_name(&self, names: u32) {
+        if names > 1 {
+            self.sb.quota.release_inode();
+        }
     }
 
     /// Size in bytes as stat(2) reports it.
@@ -332,7 +340,9 @@ impl Inode {
     #[inline]
     pub fn accessed(&self) {
         let read = self.atime.get();
-        if read <= self.mtime.get() || read <= self.ctime.get() || read.0 + DAY < time::coarse_s() {
+        let stale =
+            read <= self.mtime.get() || read <= self.ctime.get() || read.0 + DAY < time::coarse_s();
+        if stale && !self.sb.is_noatime(self.is_dir()) {
             self.atime.set(now());
         }
     }
@@ -360,8 +370,19 @@ impl Inode {
 
 impl Drop for Inode {
     fn drop(&mut self) {
-        if let Kind::File(store) = &mut self.kind {
-            self.sb.quota.release(store.get_mut().frames());
+        match &mut self.kind {
+            Kind::File(store) => self.sb.quota.release(store.get_mut().frames()),
+            Kind::Symlink(link) => self.sb.quota.release(link.pages()),
+            _ => {}
+        }
+        if let Some(extras) = self.extras.get() {
+            self.sb
+                .quota
+                .release_attributes(extras.xattrs.total_space());
+            // A file in memory that is gone with its names was on a file system that is gone.
+            if self.nlink() > 0 && self.sb.fs_type.is_tmpfs() {
+                extras.watches.unmounted();
+            }
         }
         self.sb.quota.release_inode();
     }

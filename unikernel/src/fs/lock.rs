@@ -77,6 +77,12 @@ impl Locks {
 /// How many slots have a list.
 static LOCKED: AtomicU32 = AtomicU32::new(0);
 
+/// Whether any file at all is locked: for a caller that must find out who is closed.
+#[inline(always)]
+pub fn is_active() -> bool {
+    LOCKED.load(Relaxed) != 0
+}
+
 /// Those who wait for a lock of any file. Locks are rarely waited for, so they share one queue.
 static RELEASED: Queue = Queue::new();
 
@@ -157,25 +163,19 @@ impl Slot {
     }
 
     /// A descriptor of this file was closed (any but an `O_PATH` one): the process loses its record
-    /// locks. Almost always one load.
-    #[inline(always)]
-    pub fn descriptor_closed(&self) {
-        if LOCKED.load(Relaxed) != 0 {
-            self.drop_owner(Owner::Process);
-        }
-    }
-
-    /// The last descriptor of the open file description with this number was closed. Almost always
-    /// one load.
-    #[inline(always)]
-    pub fn description_closed(&self, description: u64) {
-        if LOCKED.load(Relaxed) != 0 {
-            self.drop_owner(Owner::Description(description));
-            self.unlock_whole(description);
-        }
-    }
-
+    /// locks.
     #[cold]
+    pub fn descriptor_closed(&self) {
+        self.drop_owner(Owner::Process);
+    }
+
+    /// The last descriptor of the open file description with this number was closed.
+    #[cold]
+    pub fn description_closed(&self, description: u64) {
+        self.drop_owner(Owner::Description(description));
+        self.unlock_whole(description);
+    }
+
     fn drop_owner(&self, owner: Owner) {
         // The closure has no error to hand on.
         let _ = self.release(|locks| {

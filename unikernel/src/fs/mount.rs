@@ -1,5 +1,8 @@
 //! The name space at boot: the root, `/dev`, `/proc` and `/sys`.
 
+pub mod change;
+pub mod options;
+
 use super::dcache::DentryId;
 use super::device::{Device, NODES};
 use super::generated;
@@ -12,8 +15,10 @@ use super::super_block::{FsType, SuperBlock};
 use super::unpack::{self, Error};
 use super::vfs::Vfs;
 use crate::errno::Errno;
+use crate::mm::PAGE;
 use crate::mm::frames::FRAMES;
 use linux_raw_sys::general::{MS_NODEV, MS_NOEXEC, MS_NOSUID, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK};
+use options::Options;
 
 const DIR_MODE: u32 = S_IFDIR | 0o755;
 /// A directory that everybody may write, and remove their own names from.
@@ -27,21 +32,46 @@ const LINKS: [(&[u8], &[u8]); 4] = [
     (b"stderr", b"/proc/self/fd/2"),
 ];
 
-/// What a tmpfs may hold by default: half of the memory in pages, and as many inodes.
-pub fn half_of_memory() -> Quota {
-    let (total, _) = FRAMES.lock().counts();
-    // Tests have no frames, and no limit.
-    let half = (total > 0).then_some(total as u64 / 2);
-    Quota::new(half, half)
+/// The memory of the machine in pages.
+pub fn memory() -> u64 {
+    FRAMES.lock().counts().0 as u64
 }
 
-/// A file system of this type and its root directory, not mounted anywhere yet.
+/// Bytes of the memory that are not in use.
+pub fn memory_free() -> u64 {
+    (FRAMES.lock().counts().1 * PAGE) as u64
+}
+
+/// How many pages a tmpfs may hold by default, and as many inodes: half of the memory.
+pub fn default_limit() -> Option<u64> {
+    // Tests have no frames, and no limit.
+    Some(memory() / 2).filter(|&half| half > 0)
+}
+
+fn half_of_memory() -> Quota {
+    Quota::new(default_limit(), None)
+}
+
+/// A file system of this type and its root directory, there from the start.
 pub fn new_root(
     vfs: &mut Vfs,
     fs_type: FsType,
     flags: u32,
     quota: Quota,
     mode: u32,
+) -> Result<(DentryId, Ref<SuperBlock>), Errno> {
+    root_of(vfs, fs_type, flags, quota, (mode, (0, 0)), AT_BOOT)
+}
+
+/// A file system of this type and its root directory, not mounted anywhere yet: mode and owner of
+/// the root, and since when it is there.
+fn root_of(
+    vfs: &mut Vfs,
+    fs_type: FsType,
+    flags: u32,
+    quota: Quota,
+    (mode, owner): (u32, (u32, u32)),
+    time: (i64, u32),
 ) -> Result<(DentryId, Ref<SuperBlock>), Errno> {
     let sb = Ref::new(SuperBlock::new(fs_type, flags, quota))?;
     let kind = match fs_type {
@@ -50,7 +80,7 @@ pub fn new_root(
         FsType::Cgroup => Kind::Proc(Node::CGROUP),
         _ => Kind::Dir,
     };
-    let inode = Inode::at(&sb, kind, mode, (0, 0), AT_BOOT)?;
+    let inode = Inode::at(&sb, kind, mode, owner, time)?;
     inode.count_names(1);
     let root = vfs.cache.add_root(inode)?;
     Ok((root, sb))
@@ -68,9 +98,11 @@ pub fn boot(vfs: &mut Vfs, initrd: Option<&'static [u8]>) -> Result<(), Error> {
         root,
         sb,
         source: b"rootfs".to_vec(),
+        options: Options::default(),
+        expired: false,
     });
     if let Some(image) = initrd {
-        unpack::unpack(vfs, root, image)?;
+        vfs.borrows_image = unpack::unpack(vfs, root, image)?;
     }
     boot_dev(vfs, root)?;
     let flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -119,22 +151,23 @@ fn boot_dev(vfs: &mut Vfs, root: DentryId) -> Result<(), Error> {
     } else {
         point
     };
-    for (name, device, permissions) in NODES {
-        add(vfs, dev, name, Kind::Device(device), S_IFCHR | permissions)?;
-    }
-    for (name, target) in LINKS {
-        add(
-            vfs,
-            dev,
-            name,
-            Kind::Symlink(Link::new(target)?),
-            S_IFLNK | 0o777,
-        )?;
-    }
+    fill_dev(vfs, dev)?;
     if let Some(point) = directory(vfs, dev, b"shm", SHARED_MODE)? {
         let flags = MS_NOSUID | MS_NODEV;
         let (shm, sb) = new_root(vfs, FsType::Tmpfs, flags, half_of_memory(), SHARED_MODE)?;
         vfs.mount(point, shm, sb, b"tmpfs")?;
+    }
+    Ok(())
+}
+
+/// Adds to a directory what devices there are, and the usual links.
+fn fill_dev(vfs: &mut Vfs, dev: DentryId) -> Result<(), Errno> {
+    for (name, device, permissions) in NODES {
+        add(vfs, dev, name, Kind::Device(device), S_IFCHR | permissions)?;
+    }
+    for (name, target) in LINKS {
+        let link = Kind::Symlink(Link::new(target)?);
+        add(vfs, dev, name, link, S_IFLNK | 0o777)?;
     }
     Ok(())
 }

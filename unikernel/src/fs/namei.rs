@@ -3,11 +3,13 @@
 use super::dcache::DentryId;
 use super::inode::{Inode, Kind};
 use super::name::Name;
+use super::notify::hooks;
 use super::permission;
 use super::rc::Ref;
 use super::super_block::FsType;
 use super::vfs::Vfs;
 use super::walk::{Goal, Last, Walked};
+use crate::cred::permission::Attributes;
 use crate::errno::Errno;
 use linux_raw_sys::general::{RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, S_IFCHR};
 
@@ -44,8 +46,8 @@ impl Vfs {
     /// directory adds. Errors: `EACCES`, `ENOSPC`, `ENOMEM`, `EPERM` (sysfs), `ENOENT` (procfs,
     /// or the directory was removed).
     pub fn create(&mut self, at: Vacant, kind: Kind, mode: u32) -> Result<DentryId, Errno> {
-        let (directory, owner, mode) = self.check_creation(at.directory, mode)?;
-        let inode = Inode::new(&directory.sb, kind, mode, owner)?;
+        let (directory, new) = self.check_creation(at.directory, mode)?;
+        let inode = Inode::new(&directory.sb, kind, new.mode, (new.uid, new.gid))?;
         let is_dir = inode.is_dir();
         if !is_dir {
             inode.count_names(1);
@@ -56,6 +58,7 @@ impl Vfs {
             directory.count_names(1);
         }
         directory.touch();
+        hooks::created(&self.cache, &directory, id);
         Ok(id)
     }
 
@@ -66,17 +69,13 @@ impl Vfs {
         kind: Kind,
         mode: u32,
     ) -> Result<Ref<Inode>, Errno> {
-        let (directory, owner, mode) = self.check_creation(directory, mode)?;
-        Inode::new(&directory.sb, kind, mode, owner)
+        let (directory, new) = self.check_creation(directory, mode)?;
+        Inode::new(&directory.sb, kind, new.mode, (new.uid, new.gid))
     }
 
     /// Whether the process may make a file in a directory; returns that, the new file's owner and
     /// mode.
-    fn check_creation(
-        &self,
-        id: DentryId,
-        mode: u32,
-    ) -> Result<(Ref<Inode>, (u32, u32), u32), Errno> {
+    fn check_creation(&self, id: DentryId, mode: u32) -> Result<(Ref<Inode>, Attributes), Errno> {
         let directory = self.inode(id)?.clone();
         if !matches!(directory.kind, Kind::Dir) {
             // proc(5) and sysfs(5) have no files but their own. In procfs already the search for a
@@ -91,7 +90,7 @@ impl Vfs {
         }
         permission::change_directory(&directory)?;
         let new = permission::create(&directory, mode);
-        Ok((directory, (new.uid, new.gid), new.mode))
+        Ok((directory, new))
     }
 
     /// link(2): another name for `inode`. `EPERM` for a directory, `EXDEV`, `EMLINK`.
@@ -108,10 +107,14 @@ impl Vfs {
         if inode.nlink() >= LINK_MAX {
             return Err(Errno::EMLINK);
         }
-        let id = self.cache.add(at.directory, at.name, inode.clone())?;
+        inode.charge_name()?;
+        let added = self.cache.add(at.directory, at.name, inode.clone());
+        let id = added.inspect_err(|_| inode.release_name(inode.nlink() + 1))?;
         inode.count_names(1);
         inode.touch_ctime();
         directory.touch();
+        hooks::counted(inode);
+        hooks::created(&self.cache, &directory, id);
         Ok(id)
     }
 
@@ -146,8 +149,15 @@ impl Vfs {
         if directory && !self.cache.is_empty(id) {
             return Err(Errno::ENOTEMPTY);
         }
+        let name = hooks::old_name(&self.cache, id);
+        if !directory {
+            hooks::counted(&inode);
+        }
         self.forget(id, &parent, &inode);
         parent.touch();
+        if let Some(name) = name {
+            hooks::removed(&parent, &name, directory);
+        }
         Ok(())
     }
 
@@ -168,6 +178,7 @@ impl Vfs {
             inode.count_names(-2);
             parent.count_names(-1);
         } else {
+            inode.release_name(inode.nlink());
             inode.count_names(-1);
         }
         inode.touch_ctime();
@@ -257,17 +268,54 @@ impl Vfs {
         if let Some(to) = to.found {
             self.check_removable(new_parent, to)?;
         }
-        let parents = (old_parent, new_parent);
-        if let (Some(other), Some(target), true) = (to.found, &target, flags & RENAME_EXCHANGE != 0)
-        {
-            self.exchange((id, inode), (other, target), parents);
-        } else {
-            self.replace((id, inode), parents, to, target.as_ref(), flags)?;
+        let (parents, other) = ((old_parent, new_parent), to.found);
+        let exchanges = flags & RENAME_EXCHANGE != 0;
+        let old_name = hooks::old_name(&self.cache, id);
+        // What is replaced stays until those who watch it have learnt of the move.
+        if let Some(other) = other {
+            self.cache.get(other);
         }
-        inode.touch_ctime();
-        old_parent.touch();
-        new_parent.touch();
-        Ok(())
+        let result = match (other, &target) {
+            (Some(other), Some(target)) if exchanges => {
+                self.exchange((id, inode), (other, target), parents);
+                Ok(())
+            }
+            _ => self.replace((id, inode), parents, to, target.as_ref(), flags),
+        };
+        if result.is_ok() {
+            inode.touch_ctime();
+            old_parent.touch();
+            new_parent.touch();
+            if let Some(name) = old_name {
+                let target = target.as_deref();
+                self.tell_of_move((id, inode), parents, &name, target, exchanges);
+            }
+        }
+        if let Some(other) = other {
+            self.cache.put(other);
+        }
+        result
+    }
+
+    /// Tells those who watch of a move, or of two.
+    #[cold]
+    fn tell_of_move(
+        &self,
+        (id, inode): (DentryId, &Inode),
+        (old_parent, new_parent): (&Ref<Inode>, &Ref<Inode>),
+        old_name: &[u8],
+        target: Option<&Inode>,
+        exchanged: bool,
+    ) {
+        let from = (&**old_parent, old_name);
+        let to = (&**new_parent, self.cache.name(id));
+        match target {
+            Some(target) if exchanged => {
+                hooks::moved_name(from, to, inode, None);
+                hooks::moved_name(to, from, target, None);
+            }
+            replaced => hooks::moved_name(from, to, inode, replaced),
+        }
     }
 
     fn exchange(
@@ -301,9 +349,9 @@ impl Vfs {
             None => to.name.ok_or(Errno::ENOENT)?,
         };
         let whiteout = if flags & RENAME_WHITEOUT != 0 {
-            permission::make_node()?;
             let kind = Kind::Device(super::device::Device::Other(0, 0));
-            let made = Inode::new(&old_parent.sb, kind, S_IFCHR, (0, 0))?;
+            let new = permission::create(old_parent, S_IFCHR);
+            let made = Inode::new(&old_parent.sb, kind, new.mode, (new.uid, new.gid))?;
             made.count_names(1);
             let old_dir = self.cache.parent(id).ok_or(Errno::ENOENT)?;
             Some((old_dir, Name::copy(self.cache.name(id))?, made))

@@ -1,8 +1,9 @@
 //! inotify(7): watches on files, and what the file layer calls when something happens.
 //!
 //! An inode has [`Watches`]; an inotify descriptor is an [`Inotify`], whose queue is in
-//! [`instance`]. The hooks cost one load while nobody watches anything anywhere. What is sent, in
-//! this order, is what Linux sends on tmpfs (`file` with the name it was opened by):
+//! [`instance`]; the file layer calls [`hooks`], which cost one load while nobody watches anything
+//! anywhere. What is sent, in this order, is what Linux sends on tmpfs (`file` with the name it was
+//! opened by):
 //!
 //! | what happens | events |
 //! |---|---|
@@ -18,6 +19,7 @@
 //! | rename | [`renamed`], then [`Watches::deleted`] of what it replaced, unless open |
 //! | umount | [`Watches::unmounted`] of every watched inode |
 
+pub mod hooks;
 pub mod instance;
 mod limited;
 
@@ -110,7 +112,7 @@ fn deliver(
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     /// The directory's watches.
-    pub directory: &'a Watches,
+    pub directory: Option<&'a Watches>,
     /// The name.
     pub name: &'a [u8],
 }
@@ -121,7 +123,7 @@ pub struct Place<'a> {
 pub fn renamed(
     from: Place<'_>,
     to: Place<'_>,
-    file: &Watches,
+    file: Option<&Watches>,
     is_dir: bool,
     replaced: Option<&Watches>,
 ) {
@@ -130,21 +132,14 @@ pub fn renamed(
     }
     let cookie = COOKIE.fetch_add(1, Relaxed).wrapping_add(1).max(1);
     let tell = |place: Place<'_>, mask| {
-        deliver(
-            None,
-            Some(place.directory),
-            mask,
-            cookie,
-            place.name,
-            is_dir,
-        );
+        deliver(None, place.directory, mask, cookie, place.name, is_dir);
     };
     tell(from, IN_MOVED_FROM);
     tell(to, IN_MOVED_TO);
     if let Some(replaced) = replaced {
         deliver(Some(replaced), None, IN_ATTRIB, 0, b"", is_dir);
     }
-    deliver(Some(file), None, IN_MOVE_SELF, 0, b"", is_dir);
+    deliver(file, None, IN_MOVE_SELF, 0, b"", is_dir);
 }
 
 /// The watches of an inode, if it was ever watched.

@@ -140,7 +140,12 @@ pub fn open(inode: &Inode, flags: u32) -> Result<(), Errno> {
     }
     access(inode, wanted)?;
     if flags & O_NOATIME != 0 {
-        attributes(inode).check_owner(cred::current())?;
+        own(inode)?;
     }
     Ok(())
+}
+
+/// Whether it is the process's file, or as good as that. `EPERM`.
+pub fn own(inode: &Inode) -> Result<(), Errno> {
+    attributes(inode).check_owner(cred::current())
 }

@@ -34,7 +34,6 @@ use crate::fs::page::Page;
 use crate::mm::PAGE;
 use crate::sync::{Exclusive, Inside};
 use crate::wait::Queue;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use linux_raw_sys::general::{O_DIRECT, O_NONBLOCK};
 use ring::{Buffer, Ring};
 
@@ -46,23 +45,9 @@ const LARGEST: usize = 1 << 31;
 // Writes of up to PIPE_BUF (4096) bytes are atomic because they fit a page.
 const _: () = assert!(PAGE == 4096);
 
-/// `/proc/sys/fs/pipe-max-size`: to how many bytes a pipe can be enlarged without privilege.
-static MAX_SIZE: AtomicUsize = AtomicUsize::new(1 << 20);
-
-/// What `/proc/sys/fs/pipe-max-size` says (bytes).
-pub fn max_size() -> usize {
-    MAX_SIZE.load(Relaxed)
-}
-
-/// Writes `/proc/sys/fs/pipe-max-size`: rounded up like a pipe's size. `EINVAL` when it is 0 or too
-/// large.
-pub fn set_max_size(bytes: usize) -> Result<(), Errno> {
-    if bytes == 0 {
-        return Err(Errno::EINVAL);
-    }
-    MAX_SIZE.store(rounded(bytes)?, Relaxed);
-    Ok(())
-}
+/// To how many bytes a pipe can be enlarged without privilege; `/proc/sys/fs/pipe-max-size` says so,
+/// too.
+const MAX_SIZE: usize = 1 << 20;
 
 /// A size as pipes can have it: a power of two, at least a page. `EINVAL` above 2 GiB.
 fn rounded(bytes: usize) -> Result<usize, Errno> {
@@ -172,12 +157,12 @@ impl Pipe {
     }
 
     /// F_SETPIPE_SZ: sets the size to `bytes` or more, and returns what it is then. `EINVAL` (above
-    /// 2 GiB), `EPERM` (enlarged above [`max_size`] and not `privileged`, which is
+    /// 2 GiB), `EPERM` (enlarged above 1 MiB and not `privileged`, which is
     /// CAP_SYS_RESOURCE), `EBUSY` (too much in it), `ENOMEM`.
     pub fn set_size(&self, bytes: u32, privileged: bool) -> SysResult {
         let size = rounded(bytes as usize)?;
         let mut state = self.lock();
-        if size > state.ring.capacity() * PAGE && size > max_size() && !privileged {
+        if size > state.ring.capacity() * PAGE && size > MAX_SIZE && !privileged {
             return Err(Errno::EPERM);
         }
         state.ring.resize(size / PAGE)?;

@@ -32,6 +32,12 @@ pub struct Paths {
 #[derive(Clone, Copy)]
 pub struct Place(usize);
 
+impl Default for Paths {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Paths {
     /// None.
     pub const fn new() -> Self {

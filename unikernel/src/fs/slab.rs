@@ -25,6 +25,12 @@ pub struct Slab<T> {
     used: usize,
 }
 
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> Slab<T> {
     /// An empty slab.
     pub const fn new() -> Self {
@@ -36,7 +42,7 @@ impl<T> Slab<T> {
     }
 
     /// How many values there are.
-    pub const fn len(&self) -> usize {
+    pub const fn used(&self) -> usize {
         self.used
     }
 
@@ -145,7 +151,7 @@ mod tests {
         let mut slab = Slab::new();
         let numbers: Vec<u32> = (0..200).map(|n| slab.insert(n).unwrap()).collect();
         assert_eq!(numbers, (0..200).collect::<Vec<u32>>());
-        assert_eq!((slab.remove(70), slab.remove(3), slab.len()), (70, 3, 198));
+        assert_eq!((slab.remove(70), slab.remove(3), slab.used()), (70, 3, 198));
         assert_eq!((slab.insert(1000), slab.insert(1001)), (Ok(3), Ok(70)));
         *slab.get_mut(3) += 1;
         assert_eq!(

@@ -7,6 +7,8 @@ use linux_raw_sys::general::{
 };
 
 const BLOCK_SIZE: u32 = 4096;
+/// `st_blocks` of a page.
+const BLOCKS: u64 = BLOCK_SIZE as u64 / 512;
 
 fn special_device(inode: &Inode) -> (u32, u32) {
     match inode.kind {
@@ -18,7 +20,8 @@ fn special_device(inode: &Inode) -> (u32, u32) {
 /// Blocks of 512 bytes in use: a file's pages.
 fn blocks(inode: &Inode) -> u64 {
     match &inode.kind {
-        Kind::File(store) => store.lock().pages() * (u64::from(BLOCK_SIZE) / 512),
+        Kind::File(store) => store.lock().pages() * BLOCKS,
+        Kind::Symlink(link) => link.pages() * BLOCKS,
         _ => 0,
     }
 }

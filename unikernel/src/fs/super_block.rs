@@ -1,11 +1,14 @@
 //! A mounted file system, apart from its tree: what statfs(2) says and what limits it.
 
+use super::dcache::DentryId;
 use super::pages::Quota;
 use super::stat::encode;
 use crate::errno::Errno;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use linux_raw_sys::general::{MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME};
+use linux_raw_sys::general::{
+    MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME,
+};
 
 /// Kinds of file systems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,12 +75,19 @@ pub struct SuperBlock {
     pub device: u32,
     /// `st_dev`.
     pub encoded_device: u64,
-    /// `MS_RDONLY`, `MS_NOSUID`, `MS_NODEV`, `MS_NOEXEC`, `MS_NOATIME`.
+    /// Those of [`SuperBlock::FLAGS`] that are set.
     pub flags: AtomicU32,
     /// Blocks and inodes, in use and allowed.
     pub quota: Quota,
     next_ino: AtomicU64,
+    /// Number of the root's dentry, once the file system is not mounted any more but still used.
+    detached: AtomicU32,
 }
+
+/// Never taken out of the name space.
+const ATTACHED: u32 = u32::MAX;
+/// Its tree is gone.
+const FREED: u32 = u32::MAX - 1;
 
 impl fmt::Debug for SuperBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,6 +106,7 @@ impl SuperBlock {
             flags: AtomicU32::new(flags),
             quota,
             next_ino: AtomicU64::new(1),
+            detached: AtomicU32::new(ATTACHED),
         }
     }
 
@@ -125,11 +136,44 @@ impl SuperBlock {
         self.flags.load(Relaxed) & MS_NODEV != 0
     }
 
+    /// Whether no file can be executed here.
+    pub fn is_noexec(&self) -> bool {
+        self.flags.load(Relaxed) & MS_NOEXEC != 0
+    }
+
+    /// Whether reading leaves no access times, of directories or of other files.
+    pub fn is_noatime(&self, directory: bool) -> bool {
+        let of_directories = if directory { MS_NODIRATIME } else { 0 };
+        self.flags.load(Relaxed) & (MS_NOATIME | MS_RDONLY | of_directories) != 0
+    }
+
     /// The flags of the mount as /proc/self/mountinfo shows them.
     pub fn shown_flags(&self) -> u32 {
-        self.flags.load(Relaxed) | MS_RELATIME
+        let flags = self.flags.load(Relaxed);
+        match flags & MS_NOATIME {
+            0 => flags | MS_RELATIME,
+            _ => flags,
+        }
+    }
+
+    /// The root of a file system that was unmounted while it was used.
+    #[inline]
+    pub fn detached(&self) -> Option<DentryId> {
+        let root = self.detached.load(Relaxed);
+        (root < FREED).then(|| DentryId::from_number(root))
+    }
+
+    /// It is not mounted any more; `root` stays until nobody uses it.
+    pub fn detach(&self, root: DentryId) {
+        self.detached.store(root.number(), Relaxed);
+    }
+
+    /// Its tree is gone.
+    pub fn freed(&self) {
+        self.detached.store(FREED, Relaxed);
     }
 
     /// The flags that mount(2) may give and change.
-    pub const FLAGS: u32 = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    pub const FLAGS: u32 =
+        MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME;
 }

@@ -11,10 +11,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// Keeps other tests out that hold the file layer, or count what there is of something.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Boots the file layer anew: closes all descriptors, mounts the archive. The caller has it for
 /// itself until the guard is dropped.
 pub(crate) fn boot_with(packer: Option<Packer>, stdin: Stdin) -> MutexGuard<'static, ()> {
-    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let guard = alone();
     while let Some(number) = fd::next_open(0) {
         drop(fd::remove(number as i32));
     }

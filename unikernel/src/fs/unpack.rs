@@ -6,8 +6,9 @@
 //! name, names with the same inode and device numbers inside one archive are hard links whose
 //! content may come with any of them.
 
-use super::cpio::{self, Entries, Entry};
+use super::cpio::{self, Entries, Entry, Fault};
 use super::dcache::DentryId;
+use super::gzip;
 use super::inode::{self, Inode, Kind, Link, file_type};
 use super::name::Name;
 use super::pages::PageStore;
@@ -31,6 +32,12 @@ pub enum Error {
     Archive(cpio::Error),
     /// The entry whose header is at this byte cannot be placed in the tree.
     Entry(usize, Errno),
+    /// The initrd is compressed, and broken.
+    Gzip(gzip::Error),
+    /// What was compressed at this byte is not a usable archive.
+    InsideArchive(usize, cpio::Error),
+    /// What was compressed at this byte has, at this byte of its own, an entry that cannot be placed.
+    InsideEntry(usize, usize, Errno),
     /// The kernel heap is too small for the tree.
     OutOfMemory,
     /// Standard input was to be the file `.lintel-stdin` of the initrd, which has none.
@@ -41,6 +48,14 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (offset, why) = match self {
             Self::Archive(error) => return error.fmt(f),
+            Self::Gzip(error) => return error.fmt(f),
+            Self::InsideArchive(start, error) => {
+                return write!(f, "inside the gzip data at byte {start:#x}: {error}");
+            }
+            Self::InsideEntry(start, offset, errno) => {
+                let error = Self::Entry(*offset, *errno);
+                return write!(f, "inside the gzip data at byte {start:#x}: {error}");
+            }
             Self::OutOfMemory => {
                 return f.write_str(
                     "too many files for this machine's memory: give the VM more (--mem MIB)",
@@ -68,6 +83,12 @@ impl From<Errno> for Error {
     }
 }
 
+impl From<gzip::Error> for Error {
+    fn from(error: gzip::Error) -> Self {
+        Self::Gzip(error)
+    }
+}
+
 impl From<TryReserveError> for Error {
     fn from(_: TryReserveError) -> Self {
         Self::OutOfMemory
@@ -76,8 +97,20 @@ impl From<TryReserveError> for Error {
 
 const DIR_MODE: u32 = S_IFDIR | 0o755;
 
-/// Unpacks an archive into the tmpfs whose root is `root`.
-pub fn unpack(vfs: &mut Vfs, root: DentryId, image: &'static [u8]) -> Result<(), Error> {
+impl Error {
+    /// The same, of what was compressed at byte `start`.
+    fn inside(self, start: usize) -> Self {
+        match self {
+            Self::Archive(error) => Self::InsideArchive(start, error),
+            Self::Entry(offset, errno) => Self::InsideEntry(start, offset, errno),
+            other => other,
+        }
+    }
+}
+
+/// Unpacks archives, compressed with gzip or not, into the tmpfs whose root is `root`. Whether
+/// something of the image itself is in use then: what was inflated has memory of its own.
+pub fn unpack(vfs: &mut Vfs, root: DentryId, image: &'static [u8]) -> Result<bool, Error> {
     let sb = vfs.inode(root)?.sb.clone();
     let mut unpacker = Unpacker {
         vfs,
@@ -87,10 +120,22 @@ pub fn unpack(vfs: &mut Vfs, root: DentryId, image: &'static [u8]) -> Result<(),
         shared_by_identity: Table::default(),
         recent: (b"", root),
     };
-    for entry in Entries::new(image) {
-        unpacker.unpack(&entry.map_err(Error::Archive)?)?;
+    let (mut is_used, mut entries) = (false, Entries::new(image));
+    loop {
+        let start = match unpacker.all(&mut entries, &mut is_used) {
+            Ok(()) => return Ok(is_used),
+            Err(Error::Archive(cpio::Error {
+                offset,
+                fault: Fault::Compressed("gzip"),
+            })) => offset,
+            Err(error) => return Err(error),
+        };
+        let member = gzip::inflate(image, start)?;
+        let mut inner = Entries::from(member.content, 0, entries.archive());
+        let unpacked = unpacker.all(&mut inner, &mut false);
+        unpacked.map_err(|error| error.inside(start))?;
+        entries = Entries::from(image, member.end, inner.archive());
     }
-    Ok(())
 }
 
 struct Unpacker<'v> {
@@ -116,6 +161,15 @@ fn hash_identity(&(archive, (major, minor), ino): &Identity) -> u32 {
 }
 
 impl Unpacker<'_> {
+    /// Unpacks all entries; `is_used` becomes true if there are any.
+    fn all(&mut self, entries: &mut Entries<'static>, is_used: &mut bool) -> Result<(), Error> {
+        for entry in entries {
+            self.unpack(&entry.map_err(Error::Archive)?)?;
+            *is_used = true;
+        }
+        Ok(())
+    }
+
     fn unpack(&mut self, entry: &Entry<'static>) -> Result<(), Error> {
         let refuse = |errno| Error::Entry(entry.offset, errno);
         let (directory, name) = split(entry.name);
@@ -142,6 +196,7 @@ impl Unpacker<'_> {
                 self.remove(old)?;
             }
             let inode = self.file(entry)?;
+            inode.charge_name()?;
             inode.count_names(1);
             let name = Name::Static(name);
             self.vfs.cache.add(parent, name, inode.clone())?;
@@ -162,7 +217,9 @@ impl Unpacker<'_> {
 
     /// Takes the name from a file that is no directory.
     fn remove(&mut self, old: DentryId) -> Result<(), Errno> {
-        self.vfs.inode(old)?.count_names(-1);
+        let inode = self.vfs.inode(old)?;
+        inode.release_name(inode.nlink());
+        inode.count_names(-1);
         self.vfs.cache.unlink(old);
         Ok(())
     }

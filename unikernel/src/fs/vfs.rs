@@ -3,6 +3,7 @@
 
 use super::dcache::{Dcache, DentryId};
 use super::inode::Inode;
+use super::mount::options::Options;
 use super::rc::Ref;
 use super::super_block::SuperBlock;
 use crate::errno::Errno;
@@ -18,6 +19,10 @@ pub struct Mount {
     pub sb: Ref<SuperBlock>,
     /// Where it comes from, as mount(2) named it (`none`, `tmpfs` …).
     pub source: Vec<u8>,
+    /// Its options, but for the limits, which change.
+    pub options: Options,
+    /// Marked by umount2(2) with `MNT_EXPIRE`, and not used since.
+    pub expired: bool,
 }
 
 /// Names, mounts, and where the process stands.
@@ -31,6 +36,10 @@ pub struct Vfs {
     pub cwd: DentryId,
     /// What is mounted, the root first.
     pub mounts: Vec<Mount>,
+    /// Some mount is marked as expired, so that walks have to be watched.
+    pub expiring: bool,
+    /// Files and names refer to the initrd where the loader put it.
+    pub borrows_image: bool,
 }
 
 static VFS: Exclusive<Vfs> = Exclusive::new(Vfs::new());
@@ -61,6 +70,8 @@ impl Vfs {
             root: DentryId::from_number(0),
             cwd: DentryId::from_number(0),
             mounts: Vec::new(),
+            expiring: false,
+            borrows_image: false,
         }
     }
 
@@ -91,14 +102,25 @@ impl Vfs {
     pub fn set_cwd(&mut self, directory: DentryId) {
         self.cache.get(directory);
         let old = core::mem::replace(&mut self.cwd, directory);
-        self.cache.put(old);
+        self.leave(old);
     }
 
     /// Makes `directory` the root of the process.
     pub fn set_root(&mut self, directory: DentryId) {
         self.cache.get(directory);
         let old = core::mem::replace(&mut self.root, directory);
-        self.cache.put(old);
+        self.leave(old);
+    }
+
+    /// The process stands on a directory no more.
+    fn leave(&mut self, directory: DentryId) {
+        let inode = self.cache.inode(directory);
+        let detached = inode.filter(|inode| inode.sb.detached().is_some());
+        let sb = detached.map(|inode| inode.sb.clone());
+        self.cache.put(directory);
+        if let Some(sb) = sb {
+            self.left(&sb);
+        }
     }
 
     /// The components of the path of `id` from the root of the process, last first. A second value
@@ -141,6 +163,8 @@ impl Vfs {
             root,
             sb,
             source: name,
+            options: Options::default(),
+            expired: false,
         });
         Ok(())
     }

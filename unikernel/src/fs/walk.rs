@@ -222,10 +222,13 @@ impl Walker<'_> {
 
     /// From a mount point to what is mounted there.
     #[inline(always)]
-    fn cross(&self, id: DentryId) -> DentryId {
+    fn cross(&mut self, id: DentryId) -> DentryId {
         let mut id = id;
         while let Some(root) = self.vfs.cache.mounted_on(id) {
             id = root;
+            if self.vfs.expiring {
+                self.vfs.used(root);
+            }
         }
         id
     }
@@ -243,7 +246,8 @@ impl Walker<'_> {
     fn dots(&mut self, part: &Component<'_>) -> Result<Option<Walked>, Errno> {
         let is_up = part.name.len() == 2;
         let id = if is_up {
-            self.cross(self.vfs.above(self.here))
+            let above = self.vfs.above(self.here);
+            self.cross(above)
         } else {
             self.here
         };

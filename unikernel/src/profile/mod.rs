@@ -16,7 +16,7 @@ pub use causes::{Cause, caused, fault, port, unmeasured};
 pub use dump::{dump, set_port};
 
 use crate::shim::Class;
-use crate::shim::table::{CLASSES, LIMIT, SLOW};
+use crate::shim::table::{CLASSES, LIMIT, is_declined};
 use crate::time::tsc;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use histogram::Histogram;
@@ -169,7 +169,7 @@ pub fn around(number: u32, door: Option<Door>, run: impl FnOnce() -> isize) -> i
     let start = tsc();
     let result = run();
     let cycles = tsc().wrapping_sub(start);
-    if result == SLOW {
+    if is_declined(result) {
         // The ordinary handler will be measured.
         return result;
     }

@@ -6,7 +6,7 @@
 //! Every other call switches to the kernel stack and saves XMM0-15: the kernel is compiled
 //! for baseline x86-64, whose instructions cannot change anything above them.
 
-use super::table::{ENTRIES, FAST, LIMIT, SLOW};
+use super::table::{ENTRIES, FAST, LIMIT};
 use crate::cpu::{CPU, Cpu};
 use core::arch::global_asm;
 use core::mem::offset_of;
@@ -57,20 +57,19 @@ global_asm!(
     "    push r10",
     "    push r8",
     "    push r9",
-    "    push rax",
     "    mov rcx, r10",
     "    call r11",
-    "    pop rcx",
     "    pop r9",
     "    pop r8",
     "    pop r10",
     "    pop rdx",
     "    pop rsi",
     "    pop rdi",
-    "    cmp rax, {slow}",
-    "    je 4f",
+    "    cmp rax, -4096",
+    "    jl 4f",
     "    ret",
-    "4:  mov rax, rcx",
+    // Declined: the number is in the low bits.
+    "4:  and eax, {numbers}",
     "8:  push rbp",
     "    mov rbp, rsp",
     "    push rdi",
@@ -164,12 +163,17 @@ global_asm!(
     ".popsection",
     limit = const LIMIT,
     fast = sym FAST,
-    slow = const SLOW,
+    numbers = const LIMIT - 1,
     entries = sym ENTRIES,
     kernel_stack = const offset_of!(Cpu, kernel_stack),
     flags = const offset_of!(Cpu, flags),
     unknown = sym super::table::unknown,
     on_trap = sym crate::lower::on_trap,
+);
+
+const _: () = assert!(
+    LIMIT.is_power_of_two(),
+    "the number of a call is some low bits"
 );
 
 unsafe extern "C" {

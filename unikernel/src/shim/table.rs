@@ -26,9 +26,15 @@ pub enum Class {
     Try = 2,
 }
 
-/// What a short cut returns when it leaves the call to the ordinary handler: no result of a call,
-/// and short enough to be compared with at once.
+/// What a short cut returns, with the number of the call added, when it leaves the call to the
+/// ordinary handler: less than every result, and the entry finds the number in its low bits.
 pub const SLOW: isize = i32::MIN as isize;
+
+/// Whether a result says that the call was left to the ordinary handler.
+#[inline(always)]
+pub const fn is_declined(result: isize) -> bool {
+    result < -4096
+}
 
 /// How much of the man page a call covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,12 +136,13 @@ macro_rules! short_cut {
             f: usize,
         ) -> isize {
             // Events note strings, which takes more than a short cut has.
+            const DECLINED: isize = SLOW + nr::$number as isize;
             if events::ENABLED {
-                return SLOW;
+                return DECLINED;
             }
             let args = [a, b, c, d, e, f];
             profile::around(nr::$number, None, || {
-                ShortCut::call($fast, args).map_or(SLOW, |value| value as isize)
+                ShortCut::call($fast, args).map_or(DECLINED, |value| value as isize)
             })
         }
     };
@@ -225,6 +232,15 @@ syscalls! {
     __NR_writev writev(3) => sys::file::writev, Try(sys::fast::writev), Complete, "";
     __NR_openat openat(4) => sys::file::openat, Full, Complete, "";
     __NR_fsync fsync(1) => sys::file::fsync, Full, Complete, "";
+    __NR_sendfile sendfile(4) => sys::copy::sendfile, Full, Partial, "files of processes in /proc can be sent, too";
+    __NR_copy_file_range copy_file_range(6) => sys::copy::copy_file_range, Full, Complete, "";
+    __NR_fallocate fallocate(4) => sys::space::fallocate, Full, Complete, "";
+    __NR_fadvise64 fadvise64(4) => sys::space::fadvise64, Full, Complete, "";
+    __NR_readahead readahead(3) => sys::space::readahead, Full, Complete, "";
+    __NR_sync_file_range sync_file_range(4) => sys::space::sync_file_range, Full, Complete, "";
+    __NR_memfd_create memfd_create(2) => sys::memfd::memfd_create, Full, Partial, "no huge pages (ENOSYS)";
+    __NR_mount mount(5) => sys::mount::mount, Full, Partial, "tmpfs, devtmpfs, proc, sysfs, cgroup2; no MS_BIND, MS_MOVE, MS_SHARED, MS_UNBINDABLE, MS_STRICTATIME, MS_NOSYMFOLLOW (EINVAL)";
+    __NR_umount2 umount2(2) => sys::mount::umount2, Full, Complete, "";
     __NR_fdatasync fdatasync(1) => sys::file::fdatasync, Full, Complete, "";
     __NR_ftruncate ftruncate(2) => sys::dir::ftruncate, Full, Complete, "";
     __NR_truncate truncate(2) => sys::dir::truncate, Full, Complete, "";
@@ -235,8 +251,25 @@ syscalls! {
     __NR_dup dup(1) => sys::file::dup, Try(sys::fast::dup), Complete, "";
     __NR_dup2 dup2(2) => sys::file::dup2, Full, Complete, "";
     __NR_dup3 dup3(3) => sys::file::dup3, Full, Complete, "";
-    __NR_fcntl fcntl(3) => sys::file::fcntl, Try(sys::fast::fcntl), Partial, "F_DUPFD(_CLOEXEC), F_GETFD, F_SETFD, F_GETFL, F_SETFL; no locks, owners, leases";
+    __NR_fcntl fcntl(3) => sys::file::fcntl, Try(sys::fast::fcntl), Partial, "F_DUPFD(_CLOEXEC), F_GETFD, F_SETFD, F_GETFL, F_SETFL, locks, pipe sizes, seals; no owners, leases, notification";
     __NR_ioctl ioctl(3) => sys::file::ioctl, Full, Partial, "TCGETS, TCSETS(W,F), TIOCGWINSZ, TIOCSWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX; termios kept, only what the console honours acts";
+    __NR_flock flock(2) => sys::file::flock, Full, Complete, "";
+    __NR_inotify_init inotify_init(0) => sys::file::inotify_init, Full, Complete, "";
+    __NR_inotify_init1 inotify_init1(1) => sys::file::inotify_init1, Full, Complete, "";
+    __NR_inotify_add_watch inotify_add_watch(3) => sys::file::inotify_add_watch, Full, Complete, "";
+    __NR_inotify_rm_watch inotify_rm_watch(2) => sys::file::inotify_rm_watch, Full, Complete, "";
+    __NR_setxattr setxattr(5) => sys::xattr::setxattr::<sys::xattr::Files>, Full, Complete, "";
+    __NR_lsetxattr lsetxattr(5) => sys::xattr::lsetxattr::<sys::xattr::Files>, Full, Complete, "";
+    __NR_fsetxattr fsetxattr(5) => sys::xattr::fsetxattr::<sys::xattr::Files>, Full, Complete, "";
+    __NR_getxattr getxattr(4) => sys::xattr::getxattr::<sys::xattr::Files>, Full, Complete, "";
+    __NR_lgetxattr lgetxattr(4) => sys::xattr::lgetxattr::<sys::xattr::Files>, Full, Complete, "";
+    __NR_fgetxattr fgetxattr(4) => sys::xattr::fgetxattr::<sys::xattr::Files>, Full, Complete, "";
+    __NR_listxattr listxattr(3) => sys::xattr::listxattr::<sys::xattr::Files>, Full, Complete, "";
+    __NR_llistxattr llistxattr(3) => sys::xattr::llistxattr::<sys::xattr::Files>, Full, Complete, "";
+    __NR_flistxattr flistxattr(3) => sys::xattr::flistxattr::<sys::xattr::Files>, Full, Complete, "";
+    __NR_removexattr removexattr(2) => sys::xattr::removexattr::<sys::xattr::Files>, Full, Complete, "";
+    __NR_lremovexattr lremovexattr(2) => sys::xattr::lremovexattr::<sys::xattr::Files>, Full, Complete, "";
+    __NR_fremovexattr fremovexattr(2) => sys::xattr::fremovexattr::<sys::xattr::Files>, Full, Complete, "";
     __NR_umask umask(1) => sys::file::umask, Full, Complete, "";
     __NR_chdir chdir(1) => sys::dir::chdir, Full, Complete, "";
     __NR_fchdir fchdir(1) => sys::dir::fchdir, Full, Complete, "";
@@ -290,7 +323,7 @@ syscalls! {
     __NR_splice splice(6) => sys::pipe::splice, Full, Partial, "pipes, files, devices; a file's pages in a pipe stay as they were when it is written to";
     __NR_tee tee(4) => sys::pipe::tee, Full, Complete, "";
     __NR_vmsplice vmsplice(4) => sys::pipe::vmsplice, Full, Partial, "copies: later changes of the memory are not seen in the pipe";
-    __NR_poll poll(3) => sys::poll::poll, Full, Partial, "no POLLHUP at the end of a pipe";
+    __NR_poll poll(3) => sys::poll::poll, Full, Partial, "no POLLHUP at the end of standard input";
     __NR_ppoll ppoll(5) => sys::poll::ppoll, Full, Partial, "as poll; mask checked, no signals";
     __NR_select select(5) => sys::poll::select, Full, Partial, "as poll";
     __NR_pselect6 pselect6(6) => sys::poll::pselect6, Full, Partial, "as ppoll";
@@ -356,7 +389,7 @@ syscalls! {
     __NR_sethostname sethostname(2) => sys::identity::sethostname, Full, Complete, "";
     __NR_setdomainname setdomainname(2) => sys::identity::setdomainname, Full, Complete, "";
     __NR_sysinfo sysinfo(1) => sys::identity::sysinfo, Full, Partial, "load averages are 0";
-    __NR_prlimit64 prlimit64(4) => sys::identity::prlimit64, Full, Partial, "RLIMIT_NOFILE and RLIMIT_CORE can be set; changing another is EPERM";
+    __NR_prlimit64 prlimit64(4) => sys::identity::prlimit64, Full, Partial, "RLIMIT_NOFILE, RLIMIT_FSIZE and RLIMIT_CORE can be set; changing another is EPERM";
     __NR_getrlimit getrlimit(2) => sys::identity::getrlimit, Full, Complete, "";
     __NR_setrlimit setrlimit(2) => sys::identity::setrlimit, Full, Partial, "as prlimit64";
     __NR_getpriority getpriority(2) => sys::identity::getpriority, Full, Complete, "";

@@ -8,10 +8,11 @@ use crate::fs::fd::{self, File};
 use crate::fs::file::Description;
 use crate::fs::guard;
 use crate::fs::inode::Kind;
+use crate::fs::notify::hooks;
 use crate::fs::pipe::End;
 use crate::fs::rc::Ref;
 use crate::uaccess::UserPtr;
-use linux_raw_sys::general::{O_APPEND, O_NONBLOCK};
+use linux_raw_sys::general::{IN_ACCESS, IN_MODIFY, O_APPEND, O_NONBLOCK};
 
 /// A range of a file as arguments say it: `EINVAL` when it does not begin or end at an offset.
 fn range(at: i64, len: usize) -> Result<u64, Errno> {
@@ -24,23 +25,30 @@ fn range(at: i64, len: usize) -> Result<u64, Errno> {
 
 /// sendfile(2).
 pub fn sendfile(output: i32, input: i32, offset: UserPtr<i64>, count: usize) -> SysResult {
-    let given = offset.optional().map(UserPtr::read).transpose()?;
-    let input = fd::get(input)?;
-    input.check_readable()?;
-    let at = match given {
-        Some(_) if !input.is_seekable() => return Err(Errno::ESPIPE),
-        Some(at) => at,
-        None => input.position() as i64,
-    };
-    let mut at = range(at, count)?;
-    let result = send(output, &input, &mut at, count.min(MAX_TRANSFER));
-    match given {
+    let mut at = offset.optional().map(UserPtr::read).transpose()?;
+    let result = send_from(output, input, at.as_mut(), count);
+    if let Some(at) = at {
         // Linux writes it back whatever happened.
-        Some(_) => offset.write(&(at as i64))?,
-        None if result.is_ok() && input.is_seekable() => input.set_position(at),
-        None => {}
+        offset.write(&at)?;
     }
     result
+}
+
+fn send_from(output: i32, input: i32, offset: Option<&mut i64>, count: usize) -> SysResult {
+    let input = fd::get(input)?;
+    input.check_readable()?;
+    if offset.is_some() && !input.is_seekable() {
+        return Err(Errno::ESPIPE);
+    }
+    let start = offset.as_ref().map(|at| **at);
+    let mut at = range(start.unwrap_or(input.position() as i64), count)?;
+    let done = send(output, &input, &mut at, count.min(MAX_TRANSFER))?;
+    match offset {
+        Some(offset) => *offset = at as i64,
+        None if input.is_seekable() => input.set_position(at),
+        None => {}
+    }
+    hooks::moved(&input, IN_ACCESS, Ok(done))
 }
 
 /// Sends `count` bytes from `at` on, which moves.
@@ -52,10 +60,11 @@ fn send(output: i32, input: &File, at: &mut u64, count: usize) -> SysResult {
         None | Some(0) if count > 0 => return Err(Errno::EOVERFLOW),
         left => count.min(left.unwrap_or(0) as usize),
     };
-    match output.end() {
+    let result = match output.end() {
         Some(end) => send_to_pipe(&output, end, input, at, count),
         None => send_to_file(&output, input, at, count),
-    }
+    };
+    hooks::moved(&output, IN_MODIFY, result)
 }
 
 fn send_to_pipe(
@@ -80,7 +89,12 @@ fn send_to_pipe(
     broken(result)
 }
 
-fn send_to_file(output: &Description, input: &Description, at: &mut u64, count: usize) -> SysResult {
+fn send_to_file(
+    output: &Description,
+    input: &Description,
+    at: &mut u64,
+    count: usize,
+) -> SysResult {
     // The console as a pipe takes everything in order anyway.
     let appends = output.flags() & O_APPEND != 0 && output.is_seekable();
     if appends || !input.is_seekable() {
@@ -140,6 +154,8 @@ pub fn copy_file_range(
     if done > 0 {
         let first = moved(in_offset, &input, from + done as u64);
         moved(out_offset, &output, to + done as u64).and(first)?;
+        hooks::file(&input, IN_ACCESS);
+        hooks::file(&output, IN_MODIFY);
     }
     Ok(done)
 }

@@ -12,13 +12,12 @@
 use crate::cred::{self, caps};
 use crate::fs::dcache::DentryId;
 use crate::fs::device::Device;
-use crate::fs::fd;
 use crate::fs::file::Description;
 use crate::fs::inode::{Inode, Kind};
-use crate::fs::name;
 use crate::fs::pages::PageStore;
 use crate::fs::stat::encode;
 use crate::fs::vfs::{Vfs, try_vfs};
+use crate::fs::{fd, lock, name, notify};
 use crate::sync::Exclusive;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
 use core::mem::MaybeUninit;
@@ -36,10 +35,19 @@ fn open_file<'a>(fd: i32) -> Option<&'a Description> {
     fd::peek(fd).ok()
 }
 
+/// An open file that is to be read or written; none while anybody watches any file.
+#[inline(always)]
+fn unwatched_file<'a>(fd: i32) -> Option<&'a Description> {
+    if notify::is_active() {
+        return None;
+    }
+    open_file(fd)
+}
+
 /// read(2) from `/dev/null`, and from a regular file or a pipe a few bytes.
 #[inline(always)]
 pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
-    let file = open_file(fd)?;
+    let file = unwatched_file(fd)?;
     if !file.is_readable() {
         return None;
     }
@@ -62,7 +70,7 @@ pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
 #[inline(always)]
 pub fn pread64(fd: i32, buffer: UserPtr<u8>, count: usize, offset: i64) -> Option<usize> {
     let at = u64::try_from(offset).ok()?;
-    let file = open_file(fd)?;
+    let file = unwatched_file(fd)?;
     match &file.inode().kind {
         Kind::File(store) if file.is_readable() => read_regular(file, store, at, buffer, count),
         _ => None,
@@ -90,7 +98,7 @@ fn read_regular(
 /// write(2) to `/dev/null` and `/dev/zero`, and a few bytes to a pipe.
 #[inline(always)]
 pub fn write(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
-    let file = open_file(fd)?;
+    let file = unwatched_file(fd)?;
     if !file.is_writable() {
         return None;
     }
@@ -111,7 +119,7 @@ pub fn write(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
 #[inline(always)]
 pub fn writev(fd: i32, vector: UserPtr<iovec>, count: u32) -> Option<usize> {
     const MOST: usize = 8;
-    let file = open_file(fd)?;
+    let file = unwatched_file(fd)?;
     let swallows = matches!(file.inode().kind, Kind::Device(Device::Null | Device::Zero));
     let count = count as usize;
     if !swallows || !file.is_writable() || count > MOST {
@@ -163,14 +171,10 @@ pub fn dup(fd: i32) -> Option<usize> {
     fd::share(fd)
 }
 
-/// close(2) of one of several descriptors of a file that has no locks.
+/// close(2) of one of several descriptors of a file, while no file is locked.
 #[inline(always)]
 pub fn close(fd: i32) -> Option<usize> {
-    let file = open_file(fd)?;
-    if !matches!(
-        file.inode().kind,
-        Kind::File(_) | Kind::Device(_) | Kind::Dir
-    ) {
+    if lock::is_active() {
         return None;
     }
     fd::unshare(fd)?;
@@ -295,18 +299,17 @@ fn walk(vfs: &Vfs, start: DentryId, text: &[u8]) -> Option<DentryId> {
 /// Writes `struct stat` of a file.
 #[inline(always)]
 fn put_stat(inode: &Inode, buffer: UserPtr<Stat>) -> Option<usize> {
-    let (size, blocks) = match &inode.kind {
-        Kind::File(store) => {
-            let store = store.try_lock()?;
-            (store.size(), store.pages() * 8)
-        }
-        Kind::Symlink(_) | Kind::Proc(_) => return None,
-        _ => (0, 0),
-    };
-    let special = match inode.kind {
-        Kind::Device(device) => encode(device.fixed_numbers()?),
-        _ => 0,
-    };
+    let (mut size, mut blocks, mut special) = (0, 0, 0);
+    if let Kind::File(store) = &inode.kind {
+        let store = store.try_lock()?;
+        (size, blocks) = (store.size(), store.pages() * 8);
+    } else {
+        special = match inode.kind {
+            Kind::Device(device) => encode(device.fixed_numbers()?),
+            Kind::Dir | Kind::Fifo(_) => 0,
+            _ => return None,
+        };
+    }
     let (uid, gid) = inode.owner();
     let [atime, mtime, ctime] = [
         inode.atime.known()?,

@@ -1,13 +1,17 @@
 //! System calls on open files: reading, writing, seeking.
 //!
 //! Submodules: [`open`](mod@open) makes and copies descriptors, [`vector`] has the calls with an
-//! `iovec`, [`control`] has fcntl(2) and ioctl(2).
+//! `iovec`, [`control`] has fcntl(2) and ioctl(2), [`lock`] the locks, and [`inotify`] watches.
 
 pub mod control;
+pub mod inotify;
+pub mod lock;
 pub mod open;
 pub mod vector;
 
 pub use control::{fcntl, ioctl};
+pub use inotify::{inotify_add_watch, inotify_init, inotify_init1, inotify_rm_watch};
+pub use lock::flock;
 pub use open::{close, close_range, creat, dup, dup2, dup3, open, openat, umask};
 pub use vector::{preadv, preadv2, pwritev, pwritev2, readv, writev};
 
@@ -15,8 +19,10 @@ use crate::errno::{Errno, SysResult};
 use crate::fs::fd;
 use crate::fs::file::{Description, check_range};
 use crate::fs::inode::Kind;
+use crate::fs::notify::hooks;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
 use core::iter::once;
+use linux_raw_sys::general::IN_ACCESS;
 
 /// Most bytes that one call transfers (Linux's `MAX_RW_COUNT`).
 pub const MAX_TRANSFER: usize = 0x7fff_f000;
@@ -26,7 +32,8 @@ pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> SysResult {
     let file = fd::get(fd)?;
     file.check_readable()?;
     let part = part(buffer, count)?;
-    file.read(&mut once(part), part.len(), None)
+    let done = file.read(&mut once(part), part.len(), None);
+    hooks::moved(&file, IN_ACCESS, done)
 }
 
 /// write(2).
@@ -34,7 +41,9 @@ pub fn write(fd: i32, buffer: UserPtr<u8>, count: usize) -> SysResult {
     let file = fd::get(fd)?;
     file.check_writable()?;
     let part = part(buffer, count)?;
-    file.write(&mut once(part), part.len(), None, false)
+    hooks::write(&file, || {
+        file.write(&mut once(part), part.len(), None, false)
+    })
 }
 
 /// pread(2).
@@ -45,7 +54,8 @@ pub fn pread64(fd: i32, buffer: UserPtr<u8>, count: usize, offset: i64) -> SysRe
     file.check_readable()?;
     let part = part(buffer, count)?;
     check_range(at, count)?;
-    file.read(&mut once(part), part.len(), Some(at))
+    let done = file.read(&mut once(part), part.len(), Some(at));
+    hooks::moved(&file, IN_ACCESS, done)
 }
 
 /// pwrite(2). With `O_APPEND` it appends, as on Linux, whatever the offset says.
@@ -56,7 +66,9 @@ pub fn pwrite64(fd: i32, buffer: UserPtr<u8>, count: usize, offset: i64) -> SysR
     file.check_writable()?;
     let part = part(buffer, count)?;
     check_range(at, count)?;
-    file.write(&mut once(part), part.len(), Some(at), false)
+    hooks::write(&file, || {
+        file.write(&mut once(part), part.len(), Some(at), false)
+    })
 }
 
 /// lseek(2).
@@ -72,8 +84,8 @@ pub fn lseek(fd: i32, offset: i64, whence: u32) -> SysResult {
 pub fn fsync(fd: i32) -> SysResult {
     let file = fd::get(fd)?;
     match file.inode().kind {
-        Kind::Device(_) | Kind::Fifo(_) | Kind::Socket | Kind::Proc(_) => Err(Errno::EINVAL),
-        _ => Ok(0),
+        Kind::File(_) | Kind::Dir | Kind::Symlink(_) => Ok(0),
+        _ => Err(Errno::EINVAL),
     }
 }
 

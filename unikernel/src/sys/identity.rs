@@ -16,7 +16,7 @@ pub use users::{
 
 use crate::cred::{self, caps};
 use crate::errno::{Errno, SysResult};
-use crate::fs::fd;
+use crate::fs::{fd, guard};
 use crate::mm::frames::FRAMES;
 use crate::mm::space::STACK_LIMIT;
 use crate::process::PID;
@@ -72,7 +72,7 @@ fn limit(resource: u32) -> Result<rlimit64, Errno> {
     Ok(rlimit64 { rlim_cur, rlim_max })
 }
 
-/// Sets a limit that is enforced (open files), or that limits something that does not exist here
+/// Sets a limit that is enforced (open files, the size of a file), or that limits something that does not exist here
 /// (core files); any other change would only pretend, and is `EPERM`.
 fn set_limit(resource: u32, wanted: &rlimit64) -> Result<(), Errno> {
     let current = limit(resource)?;
@@ -86,6 +86,7 @@ fn set_limit(resource: u32, wanted: &rlimit64) -> Result<(), Errno> {
             return Err(Errno::EPERM);
         }
         abi::RLIMIT_CORE => {}
+        abi::RLIMIT_FSIZE => guard::set_limit(wanted.rlim_cur),
         abi::RLIMIT_NOFILE if wanted.rlim_max <= fd::LIMIT as u64 => {
             fd::set_limit(wanted.rlim_cur as usize);
         }

@@ -56,6 +56,9 @@ pub fn mmap(hint: usize, len: usize, prot: u32, flags: u32, fd: i32, offset: usi
         0 => contents(fd)?,
         _ => None,
     };
+    if let Some(file) = &contents {
+        check_mapping(file, prot, flags)?;
+    }
     if len == 0 {
         return Err(Errno::EINVAL);
     }
@@ -99,6 +102,18 @@ fn contents(fd: i32) -> Result<Option<fs::fd::File>, Errno> {
         fs::inode::Kind::Device(fs::device::Device::Zero) => Ok(None),
         _ => Err(Errno::ENODEV),
     }
+}
+
+/// What the file and its file system let be done: `EPERM`.
+fn check_mapping(file: &fs::fd::File, prot: u32, flags: u32) -> Result<(), Errno> {
+    let inode = file.inode();
+    if prot & abi::PROT_EXEC != 0 && inode.sb.is_noexec() {
+        return Err(Errno::EPERM);
+    }
+    if flags & TYPE == abi::MAP_SHARED && prot & abi::PROT_WRITE != 0 {
+        fs::guard::map_shared(inode)?;
+    }
+    Ok(())
 }
 
 fn place(hint: usize, len: usize, access: Option<Access>, replace: bool) -> SysResult {

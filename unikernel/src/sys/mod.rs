@@ -4,18 +4,22 @@
 //! the native life, where no kernel runs underneath, they make the real system call instead.
 
 pub mod clock;
+pub mod copy;
 pub mod dir;
 pub mod fast;
 pub mod file;
 pub mod futex;
 pub mod identity;
+pub mod memfd;
 pub mod memory;
+pub mod mount;
 pub mod pipe;
 pub mod poll;
 pub mod prctl;
 pub mod process;
 pub mod random;
 pub mod signal;
+pub mod space;
 pub mod xattr;
 
 use crate::platform::registered;

@@ -30,6 +30,8 @@ fn ready_events(file: &File, wanted: u32) -> u32 {
                 let input = wanted & READ != 0 && file.is_readable() && console::read_ready();
                 (if input { READ } else { 0 }) | (if file.is_writable() { WRITE } else { 0 })
             }
+            Kind::Inotify(inotify) if inotify.is_readable() => READ,
+            Kind::Inotify(_) => 0,
             Kind::Device(Device::Random) => READ,
             _ => READ | WRITE,
         }

@@ -2,15 +2,16 @@
 //! sync_file_range(2).
 
 use crate::errno::{Errno, SysResult};
+use crate::fs::copy::largest;
 use crate::fs::fd;
-use crate::fs::file::MAX_OFFSET;
 use crate::fs::guard::{self, Refused};
 use crate::fs::inode::{Inode, Kind, file_type};
+use crate::fs::notify::hooks;
 use linux_raw_sys::general::{
     FALLOC_FL_ALLOCATE_RANGE, FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE,
     FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_UNSHARE_RANGE, FALLOC_FL_WRITE_ZEROES,
-    FALLOC_FL_ZERO_RANGE, POSIX_FADV_NOREUSE, S_IFDIR, S_IFIFO, S_IFREG,
-    SYNC_FILE_RANGE_WRITE_AND_WAIT,
+    FALLOC_FL_ZERO_RANGE, IN_MODIFY, POSIX_FADV_NOREUSE, POSIX_FADV_WILLNEED, S_IFDIR, S_IFIFO,
+    S_IFREG, SYNC_FILE_RANGE_WRITE_AND_WAIT,
 };
 
 /// fallocate(2), as tmpfs has it: making room, with and without changing the size, and punching
@@ -32,7 +33,7 @@ pub fn fallocate(fd: i32, mode: u32, offset: i64, len: i64) -> SysResult {
         Kind::File(_) | Kind::Proc(_) => {}
         _ => return Err(Errno::ENODEV),
     }
-    let end = at.checked_add(len).filter(|&end| end <= MAX_OFFSET);
+    let end = at.checked_add(len).filter(|&end| end <= largest(inode));
     let end = end.ok_or(Errno::EFBIG)?;
     match mode {
         FALLOC_FL_ALLOCATE_RANGE | FALLOC_FL_KEEP_SIZE => allocate(inode, at, end, mode != 0)?,
@@ -40,6 +41,7 @@ pub fn fallocate(fd: i32, mode: u32, offset: i64, len: i64) -> SysResult {
         _ => return Err(Errno::EOPNOTSUPP),
     }
     inode.wrote();
+    hooks::file(&file, IN_MODIFY);
     Ok(0)
 }
 
@@ -73,13 +75,13 @@ fn punch(inode: &Inode, at: u64, end: u64) -> Result<(), Errno> {
 }
 
 /// posix_fadvise(2), the system call: what is in memory needs no advice. `ESPIPE` for pipes.
-pub fn fadvise64(fd: i32, offset: i64, len: i64, advice: i32) -> SysResult {
+pub fn fadvise64(fd: i32, _offset: i64, len: i64, advice: i32) -> SysResult {
     let file = fd::get(fd)?;
     if file_type(file.inode().mode()) == S_IFIFO {
         return Err(Errno::ESPIPE);
     }
     let is_known = (0..=POSIX_FADV_NOREUSE as i32).contains(&advice);
-    if offset < 0 || len < 0 || !is_known {
+    if len < 0 || !is_known {
         return Err(Errno::EINVAL);
     }
     Ok(0)
@@ -89,11 +91,10 @@ pub fn fadvise64(fd: i32, offset: i64, len: i64, advice: i32) -> SysResult {
 pub fn readahead(fd: i32, offset: i64, count: usize) -> SysResult {
     let file = fd::get(fd)?;
     file.check_readable()?;
-    let is_range = offset >= 0 && count <= isize::MAX as usize;
-    if file_type(file.inode().mode()) != S_IFREG || !is_range {
+    if file_type(file.inode().mode()) != S_IFREG {
         return Err(Errno::EINVAL);
     }
-    Ok(0)
+    fadvise64(fd, offset, count as i64, POSIX_FADV_WILLNEED as i32)
 }
 
 /// sync_file_range(2): nothing is ever dirty. `ESPIPE` for what is neither a file nor a directory.

@@ -4,6 +4,10 @@
 //! finds one by path or descriptor. Linux copies name and value in before it looks for the file (since 6.13);
 //! so is it here.
 
+mod files;
+
+pub use files::Files;
+
 use crate::cred::permission::Attributes;
 use crate::cred::{self, Cred};
 use crate::errno::{Errno, SysResult};
@@ -23,6 +27,9 @@ pub trait Target {
 
     /// Its attributes; `None` where the file system has none (`EOPNOTSUPP`).
     fn xattrs(&self) -> Option<&Slot>;
+
+    /// The same, for one that gets an attribute. Errors: `ENOMEM`.
+    fn own_xattrs(&self) -> Result<&Slot, Errno>;
 
     /// `EROFS` when it was reached by a mount that is read-only.
     fn check_writable(&self) -> Result<(), Errno>;
@@ -99,8 +106,9 @@ fn set<T: Target>(
     target.check_writable()?;
     namespace::check_value(&name, &value)?;
     namespace::check(&name, Access::Change, target.attributes(), cred::current())?;
-    let slot = target.xattrs().ok_or(Errno::EOPNOTSUPP)?;
+    target.xattrs().ok_or(Errno::EOPNOTSUPP)?;
     namespace::check_support(&name)?;
+    let slot = target.own_xattrs()?;
     let taken = space(&name, value.len());
     target.charge(taken)?;
     match slot.set(&name, value, flags) {

@@ -29,7 +29,6 @@ fn entries_come_out_as_they_went_in() {
         (0o100_644, &b"hello"[..], 1_700_000_000)
     );
     assert_eq!((all[1].dev, all[1].ino, all[1].archive), ((8, 1), 9, 0));
-    assert_eq!(count(&image), 4);
 }
 
 #[test]
@@ -39,7 +38,6 @@ fn archives_follow_each_other_behind_zero_padding() {
     image.extend(Packer::default().file("late", b"x").end().0);
     let late = Entries::new(&image).last().unwrap().unwrap();
     assert_eq!((late.name, late.archive), (&b"late"[..], 1));
-    assert_eq!(count(&image), 5);
     assert_eq!(
         Entries::new(&[0; 4096]).count() + Entries::new(&[]).count(),
         0
@@ -123,7 +121,7 @@ fn compressed_images_are_told_apart() {
     );
     assert_eq!(
         gzip.to_string(),
-        "compressed initrd: decompress it (gzip at byte 0)"
+        "compressed initrd: decompress it, or use gzip (gzip at byte 0x0)"
     );
     assert_eq!(error(b"\x28\xb5\x2f\xfd").fault, Fault::Compressed("zstd"));
     assert_eq!(error(b"07").fault, Fault::TruncatedHeader(2));
@@ -146,7 +144,6 @@ fn truncation_at_any_byte_is_an_error_and_never_a_panic() {
         .unwrap();
     for len in 0..good.len() {
         let cut = &good[..len];
-        count(cut);
         let entries: Vec<_> = Entries::new(cut).collect();
         // Only an empty image and one cut behind the trailer's NUL are sound.
         let sound = len == 0 || len > trailer + TRAILER.len();
@@ -169,6 +166,6 @@ fn flipped_bytes_never_panic() {
             bad[at] = (seed >> 40) as u8;
         }
         let ok = Entries::new(&bad).filter(Result::is_ok).count();
-        assert!(ok <= bad.len() / HEADER && count(&bad) <= bad.len() / HEADER);
+        assert!(ok <= bad.len() / HEADER);
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::fs::testing::alone;
 use Mode::{Exclusive, Shared};
 use Owner::{Description, Process};
 
@@ -16,6 +17,7 @@ fn is_unused(slot: &Slot) -> bool {
 
 #[test]
 fn an_unlocked_file_has_no_list() {
+    let _alone = alone();
     let slot = Slot::new();
     assert_eq!(slot.unlock(Process, all()), Ok(()));
     slot.unlock_whole(1);
@@ -31,6 +33,7 @@ fn an_unlocked_file_has_no_list() {
 
 #[test]
 fn closing_any_descriptor_loses_the_records_of_the_process() {
+    let _alone = alone();
     let slot = Slot::new();
     assert_eq!(slot.lock(Process, Exclusive, span(0, 9), false), Ok(()));
     assert_eq!(
@@ -49,6 +52,7 @@ fn closing_any_descriptor_loses_the_records_of_the_process() {
 
 #[test]
 fn locks_of_files_and_of_records_do_not_meet() {
+    let _alone = alone();
     let slot = Slot::new();
     assert_eq!(slot.lock_whole(1, Exclusive, false), Ok(()));
     assert_eq!(slot.lock(Process, Exclusive, all(), false), Ok(()));
@@ -58,6 +62,7 @@ fn locks_of_files_and_of_records_do_not_meet() {
 
 #[test]
 fn a_conversion_that_fails_loses_the_lock() {
+    let _alone = alone();
     let slot = Slot::new();
     assert_eq!(slot.lock_whole(1, Shared, false), Ok(()));
     assert_eq!(slot.lock_whole(2, Shared, false), Ok(()));
@@ -74,6 +79,7 @@ fn a_conversion_that_fails_loses_the_lock() {
 
 #[test]
 fn who_waits_gets_the_lock_when_it_is_released() {
+    let _alone = alone();
     let slot = Slot::new();
     assert_eq!(slot.lock(Process, Exclusive, span(5, 5), false), Ok(()));
     assert_eq!(slot.lock_whole(1, Exclusive, false), Ok(()));
@@ -95,6 +101,7 @@ fn who_waits_gets_the_lock_when_it_is_released() {
 
 #[test]
 fn locked_files_are_counted() {
+    let _alone = alone();
     let slots = [const { Slot::new() }; 3];
     for slot in &slots {
         assert_eq!(slot.lock(Process, Shared, all(), false), Ok(()));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::fs::testing::alone;
 use crate::uaccess::UserSlice;
 use linux_raw_sys::general::{
     IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_IGNORED, IN_MODIFY, IN_OPEN,
@@ -45,6 +46,7 @@ fn both(mask: u32) -> (Watches, Watches, Inotify) {
 
 #[test]
 fn the_directory_learns_first_and_with_the_name() {
+    let _alone = alone();
     let (directory, file, inotify) = both(IN_ALL_EVENTS);
     event(Some(&file), Some(&directory), IN_MODIFY, 0, b"f", false);
     event(Some(&file), Some(&directory), IN_OPEN, 0, b"f", true);
@@ -62,6 +64,7 @@ fn the_directory_learns_first_and_with_the_name() {
 
 #[test]
 fn only_what_is_wanted_arrives() {
+    let _alone = alone();
     let (directory, file, inotify) = both(IN_CREATE);
     event(Some(&file), Some(&directory), IN_MODIFY, 0, b"f", false);
     assert_eq!(inotify.add(&directory, IN_MODIFY | IN_MASK_ADD), Ok(1));
@@ -77,6 +80,7 @@ fn only_what_is_wanted_arrives() {
 
 #[test]
 fn one_shot_is_one_event() {
+    let _alone = alone();
     let (directory, file, inotify) = both(IN_MODIFY | IN_ONESHOT);
     event(Some(&file), None, IN_OPEN, 0, b"", false);
     for _ in 0..2 {
@@ -95,6 +99,7 @@ fn one_shot_is_one_event() {
 
 #[test]
 fn unlinked_files_can_be_left_out() {
+    let _alone = alone();
     let (directory, file, inotify) = both(IN_ALL_EVENTS | IN_EXCL_UNLINK);
     let write = |mask| event(Some(&file), Some(&directory), mask, 0, b"f", false);
     write(IN_MODIFY | UNLINKED);
@@ -106,6 +111,7 @@ fn unlinked_files_can_be_left_out() {
 
 #[test]
 fn deleted_and_unmounted_files_are_watched_no_more() {
+    let _alone = alone();
     let (directory, file, inotify) = both(IN_ALL_EVENTS);
     file.deleted();
     file.deleted();
@@ -134,19 +140,20 @@ fn deleted_and_unmounted_files_are_watched_no_more() {
 
 #[test]
 fn both_ends_of_a_rename_have_one_cookie() {
+    let _alone = alone();
     let (directory, file, inotify) = both(IN_ALL_EVENTS);
     let (other, replaced) = (Watches::new(), Watches::new());
     assert_eq!(inotify.add(&other, IN_ALL_EVENTS), Ok(3));
     assert_eq!(inotify.add(&replaced, IN_ALL_EVENTS), Ok(4));
     let from = Place {
-        directory: &directory,
+        directory: Some(&directory),
         name: b"f",
     };
     let to = Place {
-        directory: &other,
+        directory: Some(&other),
         name: b"g",
     };
-    renamed(from, to, &file, false, Some(&replaced));
+    renamed(from, to, Some(&file), false, Some(&replaced));
     let wanted = [
         (1, IN_MOVED_FROM, true, "f".to_owned()),
         (3, IN_MOVED_TO, true, "g".to_owned()),
@@ -154,7 +161,7 @@ fn both_ends_of_a_rename_have_one_cookie() {
         seen(2, IN_MOVE_SELF, ""),
     ];
     assert_eq!(drain(&inotify), wanted);
-    renamed(to, from, &file, true, None);
+    renamed(to, from, Some(&file), true, None);
     let masks: Vec<u32> = drain(&inotify).iter().map(|event| event.1).collect();
     let wanted = [
         IN_MOVED_FROM | IN_ISDIR,
@@ -166,6 +173,7 @@ fn both_ends_of_a_rename_have_one_cookie() {
 
 #[test]
 fn instances_do_not_know_each_other() {
+    let _alone = alone();
     let file = Watches::new();
     let (first, second) = (Inotify::new().unwrap(), Inotify::new().unwrap());
     assert_eq!(first.add(&file, IN_MODIFY), Ok(1));

@@ -203,7 +203,7 @@ fn step(random: &mut Random, store: &mut PageStore, model: &mut Model, quota: &Q
     match random.below(16) {
         0..=4 => {
             let from = vec![random.next() as u8; end - at];
-            let parts = from.chunks(1 + random.below(len) as usize);
+            let parts = from.chunks((len / 20 + 1 + random.below(len)) as usize);
             let parts = parts.map(|part| UserSlice::new(part.as_ptr() as usize, part.len()));
             let written = store.write(file, parts, quota);
             match model.write(at, &from, limit) {

@@ -64,10 +64,24 @@ pub struct Usage {
     pub limit: Option<u64>,
 }
 
-/// Pages and inodes of one mounted tmpfs (tmpfs(5): `size`, `nr_blocks`, `nr_inodes`).
+/// What an inode takes of the space for inodes and extended attributes, in bytes
+/// (`BOGO_INODE_SIZE`).
+const INODE: u64 = 1024;
+
+/// Pages and inodes of one mounted tmpfs (tmpfs(5): `size`, `nr_blocks`, `nr_inodes`). Extended
+/// attributes share the space of the inodes, as on Linux since 6.6.
 pub struct Quota {
     pages: Counter,
+    /// Bytes, [`INODE`] for each.
     inodes: Counter,
+}
+
+/// The space of so many inodes.
+const fn inode_space(count: Option<u64>) -> Option<u64> {
+    match count {
+        Some(count) => Some(count.saturating_mul(INODE)),
+        None => None,
+    }
 }
 
 impl Quota {
@@ -75,7 +89,7 @@ impl Quota {
     pub const fn new(pages: Option<u64>, inodes: Option<u64>) -> Self {
         Self {
             pages: Counter::new(pages),
-            inodes: Counter::new(inodes),
+            inodes: Counter::new(inode_space(inodes)),
         }
     }
 
@@ -94,13 +108,23 @@ impl Quota {
     /// Counts one more inode. `ENOSPC`.
     #[inline]
     pub fn charge_inode(&self) -> Result<(), Errno> {
-        self.inodes.charge(1)
+        self.inodes.charge(INODE)
     }
 
     /// Counts one inode less.
     #[inline]
     pub fn release_inode(&self) {
-        self.inodes.release(1);
+        self.inodes.release(INODE);
+    }
+
+    /// Counts the space of an extended attribute, in bytes. `ENOSPC`.
+    pub fn charge_attributes(&self, bytes: usize) -> Result<(), Errno> {
+        self.inodes.charge(bytes as u64)
+    }
+
+    /// Counts it off.
+    pub fn release_attributes(&self, bytes: usize) {
+        self.inodes.release(bytes as u64);
     }
 
     /// Pages in use, and the limit.
@@ -110,7 +134,11 @@ impl Quota {
 
     /// Inodes in use, and the limit.
     pub fn inodes(&self) -> Usage {
-        self.inodes.usage()
+        let Usage { used, limit } = self.inodes.usage();
+        Usage {
+            used: used.div_ceil(INODE),
+            limit: limit.map(|limit| limit / INODE),
+        }
     }
 
     /// Changes the limit of pages (a remount). `EINVAL` when more are in use, or when there was no
@@ -121,7 +149,7 @@ impl Quota {
 
     /// Changes the limit of inodes, likewise.
     pub fn set_inodes(&self, limit: Option<u64>) -> Result<(), Errno> {
-        self.inodes.set_limit(limit)
+        self.inodes.set_limit(inode_space(limit))
     }
 }
 
@@ -155,6 +183,21 @@ mod tests {
                 limit: Some(1)
             }
         );
+    }
+
+    #[test]
+    fn attributes_take_the_space_of_inodes() {
+        let quota = Quota::new(None, Some(3));
+        assert_eq!(quota.charge_inode(), Ok(()));
+        assert_eq!(quota.charge_attributes(1), Ok(()));
+        assert_eq!(quota.inodes().used, 2);
+        assert_eq!(quota.charge_attributes(1023), Ok(()));
+        assert_eq!(quota.inodes().used, 2);
+        assert_eq!(quota.charge_attributes(1025), Err(Errno::ENOSPC));
+        assert_eq!(quota.charge_inode(), Ok(()));
+        assert_eq!(quota.charge_attributes(1), Err(Errno::ENOSPC));
+        quota.release_attributes(1024);
+        assert_eq!(quota.inodes().used, 2);
     }
 
     #[test]

@@ -1,6 +1,10 @@
 use super::*;
 use std::sync::LazyLock;
 
+mod image;
+#[cfg(not(miri))]
+mod with_faults;
+
 const PAGE64: u64 = PAGE as u64;
 
 fn unlimited() -> Quota {
@@ -136,6 +140,17 @@ fn bytes_behind_the_end_are_zero_when_the_file_grows() {
 }
 
 #[test]
+fn a_mapping_sees_what_is_cut_off_vanish() {
+    let (mut store, quota) = (PageStore::new(), unlimited());
+    store.write_at(0, user(&[7; 100]), &quota).unwrap();
+    let mapped = store.page_mut(0, &quota).unwrap();
+    store.truncate(10, &quota);
+    let mut seen = [1; 100];
+    mapped.copy_to(0, &mut seen);
+    assert_eq!(seen, *[&[7; 10][..], &[0; 90]].concat());
+}
+
+#[test]
 fn a_full_file_system_gives_short_counts_and_then_enospc() {
     let (mut store, quota) = (PageStore::new(), Quota::new(Some(2), None));
     let from = vec![5; 3 * PAGE];
@@ -243,98 +258,6 @@ fn punching_clears_parts_and_gives_pages_back() {
 }
 
 #[test]
-fn an_image_is_borrowed_until_it_is_written_to() {
-    let (mut store, quota) = (PageStore::from_image(image()), unlimited());
-    assert_eq!((store.pages(), store.frames()), (3, 0));
-    assert_eq!(content(&store), image());
-    assert_eq!(
-        (store.next_data(1), store.next_hole(1)),
-        (Some(1), image().len() as u64)
-    );
-    store.write_at(PAGE64 + 1, user(b"\0"), &quota).unwrap();
-    let mut model = image().to_vec();
-    model[PAGE + 1] = 0;
-    assert_eq!(
-        (content(&store), store.pages(), quota.pages().used),
-        (model.clone(), 3, 1)
-    );
-    // Behind the image's end, in its last page.
-    store.write_at(3 * PAGE64 - 2, user(b"ab"), &quota).unwrap();
-    model.resize(3 * PAGE - 2, 0);
-    model.extend(b"ab");
-    assert_eq!(
-        (content(&store), store.pages(), quota.pages().used),
-        (model, 3, 2)
-    );
-}
-
-#[test]
-fn a_shrunk_image_does_not_come_back() {
-    for written in [false, true] {
-        let (mut store, quota) = (PageStore::from_image(image()), unlimited());
-        if written {
-            store.write_at(2 * PAGE64, user(b"x"), &quota).unwrap();
-        }
-        store.truncate(PAGE64 + 7, &quota);
-        assert_eq!((store.pages(), quota.pages().used), (2, 0));
-        store.truncate(3 * PAGE64, &quota);
-        let mut model = image()[..PAGE + 7].to_vec();
-        model.resize(3 * PAGE, 0);
-        assert_eq!(content(&store), model);
-        assert_eq!(store.next_hole(0), 2 * PAGE64);
-    }
-}
-
-#[test]
-fn holes_in_an_image_hide_it() {
-    let (mut store, quota) = (PageStore::from_image(image()), unlimited());
-    store.punch(0, PAGE64, &quota).unwrap();
-    let mut model = image().to_vec();
-    model[..PAGE].fill(0);
-    assert_eq!(
-        (content(&store), store.pages(), quota.pages().used),
-        (model.clone(), 2, 0)
-    );
-    assert_eq!((store.next_data(0), store.next_hole(0)), (Some(PAGE64), 0));
-    assert!(store.page(0).unwrap().is_zeros());
-    // Writing to the hole does not bring the rest of the page back, nor does reserving in vain.
-    assert_eq!(
-        store.allocate(0, PAGE64, false, &Quota::new(Some(0), None)),
-        Err(Errno::ENOSPC)
-    );
-    let tight = Quota::new(Some(1), None);
-    assert_eq!(
-        store.allocate(0, 4 * PAGE64, false, &tight),
-        Err(Errno::ENOSPC)
-    );
-    assert_eq!(
-        (content(&store), store.pages(), tight.pages().used),
-        (model.clone(), 2, 0)
-    );
-    store.write_at(5, user(b"x"), &quota).unwrap();
-    model[5] = b'x';
-    assert_eq!(
-        (content(&store), store.pages(), quota.pages().used),
-        (model.clone(), 3, 1)
-    );
-    // A part of a borrowed page is cleared in a page of the file's own; at its end there is no need.
-    store.punch(PAGE64 + 1, 10, &quota).unwrap();
-    model[PAGE + 1..PAGE + 11].fill(0);
-    assert_eq!(
-        (content(&store), store.pages(), quota.pages().used),
-        (model.clone(), 3, 2)
-    );
-    store.punch(2 * PAGE64 + 1, PAGE64, &quota).unwrap();
-    model[2 * PAGE + 1..].fill(0);
-    assert_eq!(
-        (content(&store), store.pages(), quota.pages().used),
-        (model, 3, 2)
-    );
-    store.truncate(0, &quota);
-    assert_eq!((store.pages(), quota.pages().used), (0, 0));
-}
-
-#[test]
 fn pages_are_shared_with_whoever_maps_them() {
     let (mut store, quota) = (PageStore::from_image(image()), unlimited());
     let mapped = store.page_mut(1, &quota).unwrap();
@@ -405,75 +328,4 @@ fn a_page_can_be_copied_into_its_own_file() {
     let page = store.page(0).unwrap();
     assert_eq!(store.write_page(2, (&page, 0, 8), &quota), Ok(8));
     assert_eq!(content(&store), b"0101234567");
-}
-
-#[cfg(not(miri))]
-mod with_faults {
-    use super::*;
-    use crate::uaccess::faults::Fenced;
-
-    #[test]
-    fn a_bad_source_gives_a_short_count_and_no_page_for_nothing() {
-        let mut fenced = Fenced::new(2);
-        fenced.bytes().fill(b'x');
-        let end = fenced.end();
-        for at in [0, 10, PAGE64 - 50, 5 * PAGE64 + 1] {
-            for good in [0, 1, 49, 50, 51, 100, PAGE, PAGE + 100, 2 * PAGE] {
-                let (mut store, quota) = (PageStore::from_image(&image()[..77]), unlimited());
-                let from = UserSlice::new(end - good, good + 3 * PAGE);
-                let expected = if good == 0 {
-                    Err(Errno::EFAULT)
-                } else {
-                    Ok(good)
-                };
-                assert_eq!(store.write_at(at, from, &quota), expected);
-                let mut model = image()[..77].to_vec();
-                if good > 0 {
-                    let end = at as usize + good;
-                    model.resize(model.len().max(end), 0);
-                    model[at as usize..end].fill(b'x');
-                    let pages = index_of(end as u64 - 1) - index_of(at) + 1;
-                    assert_eq!(quota.pages().used, pages, "{at} {good}");
-                } else {
-                    assert_eq!(
-                        (quota.pages().used, store.tree.next(0).is_some()),
-                        (0, false)
-                    );
-                }
-                assert_eq!(content(&store), model, "{at} {good}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_bad_destination_gives_a_short_count() {
-        let (mut store, quota) = (PageStore::from_image(image()), unlimited());
-        store.write_at(PAGE64 + 5, user(b"x"), &quota).unwrap();
-        store.truncate(6 * PAGE64, &quota);
-        let model = content(&store);
-        let mut fenced = Fenced::new(5);
-        let end = fenced.end();
-        for at in [0, 9, PAGE - 3, 2 * PAGE + 4, 4 * PAGE] {
-            for good in [0, 1, 3, 5, 4095, PAGE, 5000, 2 * PAGE] {
-                let len = (good + 2 * PAGE).min(6 * PAGE - at);
-                let good = good.min(len);
-                let to = UserSlice::new(end - good, good + 2 * PAGE);
-                let expected = if good == 0 {
-                    Err(Errno::EFAULT)
-                } else {
-                    Ok(good)
-                };
-                assert_eq!(store.read_at(at as u64, to), expected, "{at} {good}");
-                let got = &fenced.bytes()[5 * PAGE - good..];
-                assert_eq!(got, &model[at..at + good], "{at} {good}");
-            }
-        }
-        let parts = [UserSlice::new(end - 5, 10), UserSlice::new(end - 10, 10)];
-        assert_eq!(
-            store.read(0, parts),
-            Ok(5),
-            "what is behind a fault is not read"
-        );
-        assert_eq!(store.write(0, parts, &quota), Ok(5));
-    }
 }

@@ -295,9 +295,10 @@ mod tests {
     #[test]
     fn it_is_a_map() {
         let mut random = crate::fs::pages::random::Random::new(0x7ee5);
-        for _ in 0..if cfg!(miri) { 2 } else { 40 } {
+        let (rounds, steps) = if cfg!(miri) { (2, 60) } else { (40, 300) };
+        for _ in 0..rounds {
             let (mut tree, mut map) = (Tree::new(), BTreeMap::new());
-            for _ in 0..300 {
+            for _ in 0..steps {
                 let bits = random.below(52);
                 let index = random.next() & ((1 << bits) - 1);
                 match random.below(4) {

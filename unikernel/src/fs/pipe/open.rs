@@ -31,12 +31,6 @@ impl End {
         Ok((reader, writer))
     }
 
-    /// Opens the same pipe again, through `/proc/self/fd`: it never waits. `EINVAL` for an access
-    /// mode that is none.
-    pub fn reopen(&self, flags: u32) -> Result<Self, Errno> {
-        Self::join(self.pipe.clone(), flags).map(|(end, _)| end)
-    }
-
     /// Counts a new end of the access mode in `flags`, and tells those who wait for it. If there is
     /// nobody on the other side, also how many had been opened there by then.
     fn join(pipe: Arc<Pipe>, flags: u32) -> Result<(Self, Option<u32>), Errno> {

@@ -157,11 +157,13 @@ fn entries_without_a_place_are_refused_with_their_offset() {
         "the entry at byte 0x74 cannot be unpacked: \
         its parent is a loop of links"
     );
-    let error = mount(b"\x1f\x8b\x08").unwrap_err();
+    let error = mount(b"\xfd7zXZ\0").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "compressed initrd: decompress it (gzip at byte 0)"
+        "compressed initrd: decompress it, or use gzip (xz at byte 0x0)"
     );
+    let error = mount(b"\x1f\x8b\x08").unwrap_err();
+    assert_eq!(error.to_string(), "byte 0x3: the gzip data is cut off here");
 }
 
 #[test]
@@ -176,4 +178,80 @@ fn large_archives_unpack_in_linear_time() {
     // Generous, for a loaded machine and an unoptimised build: 50 µs an entry.
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
     assert_eq!(content(&mut vfs, "dir999/file99999"), b"content");
+}
+
+fn zipped(content: &[u8]) -> Vec<u8> {
+    crate::fs::gzip::tests::pack(content, 0)
+}
+
+#[test]
+fn compressed_archives_are_unpacked() {
+    let archive = Packer::default()
+        .file("a/b", b"deep")
+        .hard(7, "one", b"")
+        .end()
+        .0;
+    let mut vfs = mount(zipped(&archive).leak()).unwrap();
+    assert_eq!(content(&mut vfs, "a/b"), b"deep");
+    assert!(!vfs.borrows_image);
+    // A plain one first, as for early firmware, two compressed ones, padding, and a plain one.
+    let mut image = Packer::default()
+        .file("plain", b"1")
+        .hard(7, "two", b"2")
+        .end()
+        .0;
+    image.extend(zipped(&archive));
+    let double = [
+        archive.clone(),
+        Packer::default().file("plain", b"3").end().0,
+    ]
+    .concat();
+    image.extend(zipped(&double));
+    image.resize(image.len().next_multiple_of(512), 0);
+    image.extend(Packer::default().file("last", b"4").end().0);
+    let mut vfs = mount(image.leak()).unwrap();
+    let contents = ["a/b", "plain", "last", "two"].map(|path| content(&mut vfs, path));
+    assert_eq!(contents, [&b"deep"[..], b"3", b"4", b"2"]);
+    assert!(vfs.borrows_image);
+    // The same inode number in another archive is another file.
+    let links = ["one", "two"].map(|path| find(&mut vfs, path).unwrap().nlink());
+    assert_eq!(links, [1, 1]);
+}
+
+#[test]
+fn faults_inside_compressed_archives_say_so() {
+    let mut archive = Packer::default().file("a", b"x").end().0;
+    archive[6] = b'g';
+    let mut image = Packer::default().file("plain", b"1").end().0;
+    let start = image.len();
+    image.extend(zipped(&archive));
+    let error = mount(image.clone().leak()).unwrap_err();
+    let text = error.to_string();
+    let wanted = format!("inside the gzip data at byte {start:#x}: byte 0x6: hex digit expected");
+    assert!(text.starts_with(&wanted), "{text}");
+    let blocked = Packer::default().file("a", b"").file("a/b", b"").end().0;
+    let error = mount(zipped(&blocked).leak()).unwrap_err();
+    assert!(matches!(error, Error::InsideEntry(0, _, Errno::ENOTDIR)));
+    assert!(error.to_string().contains("its parent is not a directory"));
+    let twice = zipped(&zipped(b""));
+    let error = mount(twice.leak()).unwrap_err();
+    assert!(error.to_string().ends_with("(gzip at byte 0x0)"));
+    image.truncate(image.len() - 1);
+    let end = image.len();
+    let error = mount(image.leak()).unwrap_err();
+    assert!(matches!(error, Error::Gzip(error) if error.offset == end));
+}
+
+#[test]
+fn nothing_compressed_follows_an_unfinished_archive() {
+    let mut image = Packer::default().file("a", b"x").0;
+    image.extend(zipped(b""));
+    let error = mount(image.leak()).unwrap_err();
+    assert!(matches!(
+        error,
+        Error::Archive(cpio::Error {
+            fault: Fault::BadMagic,
+            ..
+        })
+    ));
 }

@@ -2,39 +2,48 @@
 
 use crate::cred::permission::MAY_WRITE;
 use crate::errno::{Errno, SysResult};
+use crate::fs::dcache::DentryId;
 use crate::fs::fd;
 use crate::fs::guard::{self, Refused};
 use crate::fs::inode::{Inode, Kind};
+use crate::fs::notify::hooks;
 use crate::fs::path::PathBuf;
 use crate::fs::rc::Ref;
 use crate::fs::{permission, vfs};
 use crate::uaccess::UserPtr;
 use linux_raw_sys::general::{
     __kernel_old_timeval, __kernel_timespec, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW,
-    UTIME_NOW, UTIME_OMIT,
+    IN_ACCESS, IN_ATTRIB, IN_MODIFY, UTIME_NOW, UTIME_OMIT,
 };
 
 const OMIT: i64 = UTIME_OMIT as i64;
 const NOW: i64 = UTIME_NOW as i64;
 
-/// The file whose attributes are to change: it exists and its file system can be written.
-fn changeable_at(dirfd: i32, path: UserPtr<u8>, flags: u32) -> Result<Ref<Inode>, Errno> {
+/// A file whose attributes are to change, by the name that was used: it exists and its file system
+/// can be written.
+struct Changeable {
+    id: DentryId,
+    inode: Ref<Inode>,
+}
+
+fn changeable_at(dirfd: i32, path: UserPtr<u8>, flags: u32) -> Result<Changeable, Errno> {
     if flags & !(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0 {
         return Err(Errno::EINVAL);
     }
     let mut buffer = PathBuf::new();
     let path = buffer.read(path)?;
     let mut vfs = vfs();
-    let found = vfs.find(dirfd, path, flags)?;
-    let inode = vfs.inode(found)?.clone();
+    let id = vfs.find(dirfd, path, flags)?;
+    let inode = vfs.inode(id)?.clone();
     inode.sb.check_writable()?;
-    Ok(inode)
+    Ok(Changeable { id, inode })
 }
 
-fn changeable(fd: i32) -> Result<Ref<Inode>, Errno> {
+fn changeable(fd: i32) -> Result<Changeable, Errno> {
     let file = fd::get(fd)?;
-    file.inode().sb.check_writable()?;
-    Ok(file.inode().clone())
+    let (id, inode) = (file.dentry(), file.inode().clone());
+    inode.sb.check_writable()?;
+    Ok(Changeable { id, inode })
 }
 
 /// chmod(2).
@@ -57,7 +66,7 @@ pub fn fchmodat2(dirfd: i32, path: UserPtr<u8>, mode: u32, flags: u32) -> SysRes
     change_mode(changeable_at(dirfd, path, flags)?, mode)
 }
 
-fn change_mode(inode: Ref<Inode>, mode: u32) -> SysResult {
+fn change_mode(Changeable { id, inode }: Changeable, mode: u32) -> SysResult {
     if inode.is_symlink() {
         return Err(Errno::EOPNOTSUPP);
     }
@@ -65,6 +74,7 @@ fn change_mode(inode: Ref<Inode>, mode: u32) -> SysResult {
     guard::change_mode(&inode, mode)?;
     inode.set_permissions(mode);
     inode.touch_ctime();
+    hooks::changed(id, IN_ATTRIB);
     Ok(0)
 }
 
@@ -89,12 +99,14 @@ pub fn fchownat(dirfd: i32, path: UserPtr<u8>, user: u32, group: u32, flags: u32
 }
 
 /// A user or group of -1 stays as it is.
-fn change_owner(inode: Ref<Inode>, user: u32, group: u32) -> SysResult {
+fn change_owner(Changeable { id, inode }: Changeable, user: u32, group: u32) -> SysResult {
     let wanted = |id: u32| (id != u32::MAX).then_some(id);
     let new = permission::change_owner(&inode, wanted(user), wanted(group))?;
+    let says_nothing = user == u32::MAX && group == u32::MAX && new.mode == inode.mode();
     inode.set_owner((new.uid, new.gid));
     inode.set_permissions(new.mode);
     inode.touch_ctime();
+    hooks::changed(id, if says_nothing { 0 } else { IN_ATTRIB });
     Ok(0)
 }
 
@@ -125,13 +137,22 @@ pub fn utimensat(
     set_times(changeable_at(dirfd, path, flags)?, pair)
 }
 
-fn set_times(inode: Ref<Inode>, [access, change]: [(i64, i64); 2]) -> SysResult {
+fn set_times(Changeable { id, inode }: Changeable, [access, change]: [(i64, i64); 2]) -> SysResult {
     let sound = |&(_, nsec): &(i64, i64)| matches!(nsec, 0..=999_999_999 | OMIT | NOW);
     if ![access, change].iter().all(sound) {
         return Err(Errno::EINVAL);
     }
     permission::change_times(&inode, access.1 == NOW && change.1 == NOW)?;
     inode.set_times(access, change);
+    hooks::changed(
+        id,
+        match (access.1, change.1) {
+            (OMIT, OMIT) => 0,
+            (OMIT, _) => IN_MODIFY,
+            (_, OMIT) => IN_ACCESS,
+            _ => IN_ATTRIB,
+        },
+    );
     Ok(0)
 }
 
@@ -182,12 +203,12 @@ pub fn utime(path: UserPtr<u8>, times: UserPtr<[i64; 2]>) -> SysResult {
 /// truncate(2).
 pub fn truncate(path: UserPtr<u8>, length: i64) -> SysResult {
     let size = u64::try_from(length).map_err(|_| Errno::EINVAL)?;
-    let inode = {
+    let (id, inode) = {
         let mut buffer = PathBuf::new();
         let path = buffer.read(path)?;
         let mut vfs = vfs();
         let found = vfs.find(AT_FDCWD, path, 0)?;
-        vfs.inode(found)?.clone()
+        (found, vfs.inode(found)?.clone())
     };
     match inode.kind {
         Kind::Dir => return Err(Errno::EISDIR),
@@ -197,7 +218,7 @@ pub fn truncate(path: UserPtr<u8>, length: i64) -> SysResult {
     }
     inode.sb.check_writable()?;
     permission::access(&inode, MAY_WRITE)?;
-    resize(&inode, size)
+    resize_noted(id, &inode, size)
 }
 
 /// ftruncate(2): `EINVAL` unless the file is a regular one that is open for writing.
@@ -207,16 +228,24 @@ pub fn ftruncate(fd: i32, length: i64) -> SysResult {
     if !file.is_writable() || file.inode().store().is_none() {
         return Err(Errno::EINVAL);
     }
-    resize(file.inode(), size)
+    resize_noted(file.dentry(), file.inode(), size)
 }
 
-/// Sets the size of a regular file.
-pub fn resize(inode: &Inode, size: u64) -> SysResult {
+/// [`resize`], and tells who watches.
+fn resize_noted(id: DentryId, inode: &Inode, size: u64) -> SysResult {
+    hooks::changed(id, resize(inode, size)?);
+    Ok(0)
+}
+
+/// Sets the size of a regular file; returns what inotify(7) says of that.
+pub fn resize(inode: &Inode, size: u64) -> Result<u32, Errno> {
+    let mode = inode.mode();
     let store = inode.store().ok_or(Errno::EINVAL)?;
     permission::resize(inode, size)?;
     let old = store.lock().size();
     guard::resize(inode, old, size).map_err(Refused::raise)?;
     store.lock().truncate(size, &inode.sb.quota);
     inode.wrote();
-    Ok(0)
+    let loses_bits = inode.mode() != mode;
+    Ok(IN_MODIFY | if loses_bits { IN_ATTRIB } else { 0 })
 }

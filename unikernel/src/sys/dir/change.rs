@@ -3,10 +3,10 @@
 use crate::errno::{Errno, SysResult};
 use crate::fs::inode::{Kind, Link, empty, file_type};
 use crate::fs::path::{PathBuf, is_empty};
+use crate::fs::permission;
 use crate::fs::stat::decode;
 use crate::fs::vfs;
 use crate::fs::walk::Goal;
-use crate::fs::{device::Device, permission};
 use crate::sys::file::open::UMASK;
 use crate::uaccess::UserPtr;
 use core::sync::atomic::Ordering::Relaxed;
@@ -52,7 +52,7 @@ pub fn mknodat(dirfd: i32, path: UserPtr<u8>, mode: u32, device: u32) -> SysResu
     let mut vfs = vfs();
     let at = vfs.vacant(dirfd, path, false)?;
     let kind = empty(mode, decode(device)).ok_or(Errno::EINVAL)?;
-    let is_whiteout = matches!(kind, Kind::Device(Device::Other(0, 0)));
+    let is_whiteout = file_type(mode) == S_IFCHR && device == 0;
     if matches!(kind, Kind::Device(_)) && !is_whiteout {
         permission::make_node()?;
     }

@@ -8,11 +8,12 @@ use crate::errno::{Errno, SysResult};
 use crate::fs::dcache::DentryId;
 use crate::fs::file::Description;
 use crate::fs::inode::{Kind, file_type};
+use crate::fs::notify::hooks;
 use crate::fs::vfs::Vfs;
 use crate::fs::{fd, generated, vfs};
 use crate::uaccess::{UserPtr, UserSlice};
 use core::sync::atomic::Ordering::Relaxed;
-use linux_raw_sys::general::{NAME_MAX, S_IFDIR};
+use linux_raw_sys::general::{IN_ACCESS, NAME_MAX, S_IFDIR};
 
 /// Position of the first child.
 const FIRST: u64 = 2;
@@ -95,6 +96,7 @@ pub fn getdents64(fd: i32, buffer: UserPtr<u8>, size: u32) -> SysResult {
         }
         Ok(batch.done)
     });
+    hooks::file(&file, IN_ACCESS);
     match result {
         Ok(done) => {
             file.set_position(position);

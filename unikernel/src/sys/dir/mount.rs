@@ -9,7 +9,7 @@ use crate::fs::vfs;
 use crate::mm::PAGE;
 use crate::uaccess::UserPtr;
 use core::sync::atomic::Ordering::Relaxed;
-use linux_raw_sys::general::{__kernel_fsid_t, AT_FDCWD, NAME_MAX, statfs as Statfs};
+use linux_raw_sys::general::{__kernel_fsid_t, AT_FDCWD, MS_NOATIME, NAME_MAX, statfs as Statfs};
 
 /// The bit of `f_flags` that says that the others are valid (`ST_VALID`).
 const ST_VALID: i64 = 0x20;
@@ -51,9 +51,18 @@ fn describe(sb: &SuperBlock) -> Statfs {
         },
         f_namelen: NAME_MAX.into(),
         f_frsize: PAGE as i64,
-        f_flags: i64::from(sb.flags.load(Relaxed)) | ST_VALID | ST_RELATIME,
+        f_flags: flags(sb.flags.load(Relaxed)),
         f_spare: [0; 4],
     }
+}
+
+/// `f_flags`: the numbers are those of mount(2), but for one.
+fn flags(flags: u32) -> i64 {
+    let relatime = match flags & MS_NOATIME {
+        0 => ST_RELATIME,
+        _ => 0,
+    };
+    i64::from(flags) | ST_VALID | relatime
 }
 
 /// How many there may be: 0, as on Linux, without a limit.

@@ -1,13 +1,14 @@
 //! stat(2), statx(2), access(2) and their kin.
 
 use crate::errno::{Errno, SysResult};
+use crate::fs::inode::file_type;
 use crate::fs::path::PathBuf;
 use crate::fs::stat::{to_stat, to_statx};
 use crate::fs::{fd, permission, vfs};
 use crate::uaccess::UserPtr;
 use linux_raw_sys::general::{
     AT_EACCESS, AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_STATX_SYNC_TYPE, AT_SYMLINK_NOFOLLOW,
-    R_OK, STATX__RESERVED, W_OK, X_OK, stat as Stat, statx as Statx,
+    R_OK, S_IFREG, STATX__RESERVED, W_OK, X_OK, stat as Stat, statx as Statx,
 };
 
 const STAT_FLAGS: u32 = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
@@ -105,6 +106,9 @@ pub fn faccessat2(dirfd: i32, path: UserPtr<u8>, mode: u32, flags: u32) -> SysRe
         return Ok(0);
     }
     let inode = vfs.inode(found)?;
+    if mode & X_OK != 0 && file_type(inode.mode()) == S_IFREG && inode.sb.is_noexec() {
+        return Err(Errno::EACCES);
+    }
     let by_real_user = flags & AT_EACCESS == 0;
     permission::check_access(inode, mode, by_real_user)?;
     let has_content = inode.store().is_some() || inode.is_dir() || inode.is_symlink();

@@ -1,23 +1,24 @@
 //! fcntl(2) and ioctl(2).
 
+use super::lock;
 use super::open::duplicate;
 use crate::console;
 use crate::errno::{Errno, SysResult};
 use crate::fs::device::Device;
 use crate::fs::fd::{self, File};
-use crate::fs::file;
+use crate::fs::{file, permission};
 use crate::sync::SpinLock;
 use crate::sys;
 use crate::uaccess::UserPtr;
 use linux_raw_sys::general::{
-    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, O_NONBLOCK, termios,
-    winsize,
+    F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, F_GET_SEALS, F_GETFD, F_GETFL, F_SETFD, F_SETFL,
+    FD_CLOEXEC, O_NOATIME, O_NONBLOCK, termios, winsize,
 };
 use linux_raw_sys::ioctl::{
     FIOCLEX, FIONBIO, FIONCLEX, FIONREAD, TCGETS, TCSETS, TCSETSF, TCSETSW, TIOCGWINSZ, TIOCSWINSZ,
 };
 
-/// fcntl(2): descriptors and status flags; no locks, no leases.
+/// fcntl(2): descriptors, status flags, locks, pipes, seals; no leases.
 pub fn fcntl(fd: i32, command: u32, argument: usize) -> SysResult {
     let file = fd::get_any(fd)?;
     match command {
@@ -34,12 +35,23 @@ pub fn fcntl(fd: i32, command: u32, argument: usize) -> SysResult {
         }
         F_GETFL => Ok(file.flags() as usize),
         _ if file.is_path() => Err(Errno::EBADF),
-        F_SETFL => {
-            file.set_flags(argument as u32);
-            Ok(0)
-        }
-        _ => sys::pipe::calls::control(&file, command, argument).unwrap_or(Err(Errno::EINVAL)),
+        F_SETFL => set_flags(&file, argument as u32),
+        F_GET_SEALS => sys::memfd::get_seals(&file),
+        // The argument is an `unsigned int`.
+        F_ADD_SEALS => sys::memfd::add_seals(&file, argument as u32),
+        _ => lock::control(&file, command, argument)
+            .or_else(|| sys::pipe::calls::control(&file, command, argument))
+            .unwrap_or(Err(Errno::EINVAL)),
     }
+}
+
+/// `F_SETFL`: only who owns a file may begin to hide that it is read (`EPERM`).
+fn set_flags(file: &File, flags: u32) -> SysResult {
+    if flags & !file.flags() & O_NOATIME != 0 {
+        permission::own(file.inode())?;
+    }
+    file.set_flags(flags);
+    Ok(0)
 }
 
 /// ioctl(2): what every file has, and the terminal's settings.

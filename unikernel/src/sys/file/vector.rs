@@ -5,9 +5,10 @@ use crate::errno::{Errno, SysResult};
 use crate::fs::fd;
 use crate::fs::file::{Description, check_range};
 use crate::fs::inode::Kind;
+use crate::fs::notify::hooks;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
 use linux_raw_sys::general::{
-    RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC, UIO_MAXIOV, iovec,
+    IN_ACCESS, RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC, UIO_MAXIOV, iovec,
 };
 
 /// Array elements kept on the stack. An array that fits is copied in once; of a longer one, as many
@@ -99,7 +100,8 @@ fn write_parts(
         return Ok(0);
     }
     check_flags(&file, flags, FLAGS)?;
-    file.write(&mut parts, total, at, flags & RWF_APPEND != 0)
+    let append = flags & RWF_APPEND != 0;
+    hooks::write(&file, || file.write(&mut parts, total, at, append))
 }
 
 fn read_parts(
@@ -121,7 +123,8 @@ fn read_parts(
     }
     check_range(at.unwrap_or(0), total)?;
     check_flags(&file, flags, FLAGS & !RWF_APPEND)?;
-    file.read(&mut parts, total, at)
+    let done = file.read(&mut parts, total, at);
+    hooks::moved(&file, IN_ACCESS, done)
 }
 
 /// The buffers of an array of `iovec`, in order, cut so that they sum up to at most

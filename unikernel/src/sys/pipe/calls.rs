@@ -7,6 +7,7 @@ use crate::fs::fd;
 use crate::fs::file::Description;
 use crate::fs::inode::{Inode, Kind};
 use crate::fs::name::Name;
+use crate::fs::notify::hooks;
 use crate::fs::pages::Quota;
 use crate::fs::pipe::{End, Fifo};
 use crate::fs::rc::Ref;
@@ -15,7 +16,7 @@ use crate::fs::vfs;
 use crate::sync::Exclusive;
 use crate::sys::file::vector::Parts;
 use crate::uaccess::UserPtr;
-use linux_raw_sys::general::{S_IFIFO, iovec};
+use linux_raw_sys::general::{IN_ACCESS, IN_MODIFY, S_IFIFO, iovec};
 
 /// What nameless pipes share; made with the first.
 static PIPEFS: Exclusive<Option<Ref<SuperBlock>>> = Exclusive::new(None);
@@ -72,7 +73,9 @@ pub fn splice(
     }
     check_flags(flags)?;
     let (input, output) = (fd::get(input)?, fd::get(output)?);
-    splice_files(&*input, in_at, &*output, out_at, len, flags)
+    let done = splice_files(&*input, in_at, &*output, out_at, len, flags);
+    let done = hooks::moved(&output, IN_MODIFY, done);
+    hooks::moved(&input, IN_ACCESS, done)
 }
 
 /// tee(2).
@@ -82,7 +85,9 @@ pub fn tee(input: i32, output: i32, len: usize, flags: u32) -> SysResult {
         return Ok(0);
     }
     let (input, output) = (fd::get(input)?, fd::get(output)?);
-    tee_files(&*input, &*output, len, flags)
+    let done = tee_files(&*input, &*output, len, flags);
+    let done = hooks::moved(&input, IN_ACCESS, done);
+    hooks::moved(&output, IN_MODIFY, done)
 }
 
 /// vmsplice(2).
@@ -91,7 +96,9 @@ pub fn vmsplice(fd: i32, vector: UserPtr<iovec>, count: u32, flags: u32) -> SysR
     let file = fd::get(fd)?;
     let mut parts = Parts::new(vector, count);
     let total = parts.check()?;
-    vmsplice_file(&*file, &mut parts, total, flags)
+    let done = vmsplice_file(&*file, &mut parts, total, flags);
+    let writes = file.is_writable();
+    hooks::moved(&file, if writes { IN_MODIFY } else { IN_ACCESS }, done)
 }
 
 /// The pipe's commands of fcntl(2); `None` for another command.

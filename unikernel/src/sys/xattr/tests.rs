@@ -52,6 +52,10 @@ impl Target for Rc<File> {
         self.slot.as_ref()
     }
 
+    fn own_xattrs(&self) -> Result<&Slot, Errno> {
+        self.slot.as_ref().ok_or(Errno::EOPNOTSUPP)
+    }
+
     fn check_writable(&self) -> Result<(), Errno> {
         if self.read_only.get() {
             return Err(Errno::EROFS);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::fs::testing::alone;
 use linux_raw_sys::general::{LOCK_READ, LOCK_RW};
 
 const OPENED: Opened = Opened {
@@ -39,6 +40,7 @@ fn ask(slot: &Slot, opened: &Opened, command: u32, mut argument: Flock) -> (u32,
 
 #[test]
 fn spans_are_computed_as_linux_does() {
+    let _alone = alone();
     const MAX: i64 = i64::MAX;
     let rows = [
         ((SEEK_SET, 5, 3), Ok((5, 3))),
@@ -71,6 +73,7 @@ fn spans_are_computed_as_linux_does() {
 
 #[test]
 fn conflicts_are_described() {
+    let _alone = alone();
     let slot = Slot::new();
     let other = Opened {
         description: 2,
@@ -96,6 +99,7 @@ fn conflicts_are_described() {
 
 #[test]
 fn bad_arguments_are_refused() {
+    let _alone = alone();
     let slot = Slot::new();
     let mut named = flock(F_RDLCK, 0, 0, 0);
     named.l_pid = 5;
@@ -118,6 +122,7 @@ fn bad_arguments_are_refused() {
 
 #[test]
 fn a_lock_needs_a_file_open_for_it() {
+    let _alone = alone();
     let slot = Slot::new();
     let reader = Opened {
         writable: false,
@@ -146,6 +151,7 @@ fn a_lock_needs_a_file_open_for_it() {
 
 #[test]
 fn operations_of_flock_are_decoded() {
+    let _alone = alone();
     let whole = |mode, wait| Ok(Some(Whole { mode, wait }));
     let rows = [
         (LOCK_SH, whole(Some(Mode::Shared), true)),
@@ -165,6 +171,7 @@ fn operations_of_flock_are_decoded() {
 
 #[test]
 fn whole_files_need_an_open_file() {
+    let _alone = alone();
     let slot = Slot::new();
     let neither = Opened {
         readable: false,

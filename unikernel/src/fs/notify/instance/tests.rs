@@ -1,5 +1,6 @@
 use super::super::event;
 use super::*;
+use crate::fs::testing::alone;
 use linux_raw_sys::general::{IN_ACCESS, IN_CREATE, IN_MODIFY};
 
 /// Words of the header of an event, and its name with the padding.
@@ -34,6 +35,7 @@ fn create(directory: &Watches, name: &[u8]) {
 
 #[test]
 fn names_are_padded_to_whole_headers() {
+    let _alone = alone();
     let directory = Watches::new();
     let inotify = watching(&directory);
     assert_eq!(read(&inotify, 100), Err(Errno::EAGAIN));
@@ -54,6 +56,7 @@ fn names_are_padded_to_whole_headers() {
 
 #[test]
 fn only_whole_events_are_read() {
+    let _alone = alone();
     let directory = Watches::new();
     let inotify = watching(&directory);
     create(&directory, b"a");
@@ -71,6 +74,7 @@ fn only_whole_events_are_read() {
 
 #[test]
 fn what_the_last_event_said_is_not_said_again() {
+    let _alone = alone();
     let directory = Watches::new();
     let inotify = watching(&directory);
     for name in [b"a", b"a", b"b", b"a"] {
@@ -87,6 +91,7 @@ fn what_the_last_event_said_is_not_said_again() {
 
 #[test]
 fn a_full_queue_says_so_once() {
+    let _alone = alone();
     let directory = Watches::new();
     let inotify = watching(&directory);
     let name = |index: usize| format!("{index}").into_bytes();
@@ -113,6 +118,7 @@ fn a_full_queue_says_so_once() {
 
 #[test]
 fn numbers_are_not_used_again() {
+    let _alone = alone();
     let files = [const { Watches::new() }; 3];
     let inotify = Inotify::new().unwrap();
     let add = |file: usize| inotify.add(&files[file], IN_ACCESS);
@@ -135,6 +141,7 @@ fn numbers_are_not_used_again() {
 
 #[test]
 fn a_reader_waits_for_the_next_event() {
+    let _alone = alone();
     let directory = Watches::new();
     let inotify = watching(&directory);
     std::thread::scope(|scope| {
@@ -153,6 +160,7 @@ fn a_reader_waits_for_the_next_event() {
 
 #[test]
 fn flags_and_masks_are_checked() {
+    let _alone = alone();
     assert_eq!(check_flags(IN_CLOEXEC | IN_NONBLOCK), Ok(()));
     assert_eq!(check_flags(1), Err(Errno::EINVAL));
     assert_eq!(check_mask(IN_ONLYDIR), Ok(()));

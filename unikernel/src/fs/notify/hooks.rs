@@ -1,0 +1,162 @@
+//! Where the file layer says what happens: from open files and names to who watches them.
+//!
+//! Each is one load and a branch while nobody watches anything.
+
+use super::{Place, UNLINKED, Watches, deliver, is_active, renamed};
+use crate::errno::SysResult;
+use crate::fs::dcache::{Dcache, DentryId};
+use crate::fs::file::Description;
+use crate::fs::inode::Inode;
+use crate::fs::vfs::vfs;
+use linux_raw_sys::general::{
+    IN_ATTRIB, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_MODIFY, NAME_MAX,
+};
+
+/// A name as it was.
+pub type OldName = heapless::Vec<u8, { NAME_MAX as usize }>;
+
+fn watches(inode: &Inode) -> Option<&Watches> {
+    inode.extras().map(|extras| &extras.watches)
+}
+
+/// Tells those who watch the file with this name, and those who watch its directory.
+#[cold]
+#[inline(never)]
+fn tell(cache: &Dcache, id: DentryId, mask: u32) {
+    let Some(inode) = cache.inode(id) else { return };
+    let directory = cache.parent(id).and_then(|above| cache.inode(above));
+    let directory = directory.and_then(|inode| watches(inode));
+    let is_dir = inode.is_dir();
+    deliver(watches(inode), directory, mask, 0, cache.name(id), is_dir);
+}
+
+/// Tells those who watch a file itself.
+#[inline]
+fn tell_itself(inode: &Inode, mask: u32) {
+    deliver(watches(inode), None, mask, 0, b"", inode.is_dir());
+}
+
+#[cold]
+#[inline(never)]
+fn tell_of_file(file: &Description, mask: u32) {
+    let (cache, id) = (&vfs().cache, file.dentry());
+    let is_unlinked = !cache.is_linked(id) && cache.parent(id).is_some();
+    tell(cache, id, if is_unlinked { mask | UNLINKED } else { mask });
+}
+
+/// An open file was opened, or is about to be closed, or something was done with its content.
+#[inline(always)]
+pub fn file(file: &Description, mask: u32) {
+    if is_active() {
+        tell_of_file(file, mask);
+    }
+}
+
+/// An open file, not an `O_PATH` one, is about to be closed.
+#[inline(always)]
+pub fn closed(closed: &Description) {
+    if is_active() {
+        let writes = closed.is_writable();
+        let mask = if writes {
+            IN_CLOSE_WRITE
+        } else {
+            IN_CLOSE_NOWRITE
+        };
+        tell_of_file(closed, mask);
+    }
+}
+
+/// Passes the result of a transfer on; says `mask` of the file if a byte was moved.
+#[inline(always)]
+pub fn moved(file: &Description, mask: u32, result: SysResult) -> SysResult {
+    if is_active() && matches!(result, Ok(1..)) {
+        tell_of_file(file, mask);
+    }
+    result
+}
+
+/// Runs a write to an open file and says what came of it: `IN_ATTRIB` when it cost the file its
+/// set-id bits, and `IN_MODIFY`.
+#[inline(always)]
+pub fn write(file: &Description, act: impl FnOnce() -> SysResult) -> SysResult {
+    let mode = file.inode().mode();
+    let result = act();
+    if is_active() && file.inode().mode() != mode {
+        tell_of_file(file, IN_ATTRIB);
+    }
+    moved(file, IN_MODIFY, result)
+}
+
+/// The attributes of a file with this name were changed, or its size.
+#[inline(always)]
+pub fn changed(id: DentryId, mask: u32) {
+    if is_active() && mask != 0 {
+        tell(&vfs().cache, id, mask);
+    }
+}
+
+/// A name was made.
+#[inline(always)]
+pub fn created(cache: &Dcache, directory: &Inode, id: DentryId) {
+    if is_active() {
+        let is_dir = cache.inode(id).is_some_and(|inode| inode.is_dir());
+        let mask = IN_CREATE;
+        deliver(None, watches(directory), mask, 0, cache.name(id), is_dir);
+    }
+}
+
+/// The number of names of a file has changed.
+#[inline(always)]
+pub fn counted(inode: &Inode) {
+    if is_active() {
+        tell_itself(inode, IN_ATTRIB);
+    }
+}
+
+/// The name of a dentry that is about to lose it; `None` when nobody watches.
+#[inline(always)]
+pub fn old_name(cache: &Dcache, id: DentryId) -> Option<OldName> {
+    if is_active() {
+        OldName::from_slice(cache.name(id)).ok()
+    } else {
+        None
+    }
+}
+
+/// A name was removed from a directory.
+pub fn removed(directory: &Inode, name: &[u8], is_dir: bool) {
+    deliver(None, watches(directory), IN_DELETE, 0, name, is_dir);
+}
+
+/// A dentry is no more: that was the end of its file if there is no other name.
+#[inline(always)]
+pub fn dropped(inode: Option<&Inode>) {
+    if is_active()
+        && let Some(inode) = inode
+        && inode.nlink() == 0
+        && let Some(watches) = watches(inode)
+    {
+        watches.deleted();
+    }
+}
+
+/// `file` was moved, over `replaced` if there was something.
+pub fn moved_name(
+    from: (&Inode, &[u8]),
+    to: (&Inode, &[u8]),
+    file: &Inode,
+    replaced: Option<&Inode>,
+) {
+    let place = |(directory, name)| Place {
+        directory: watches(directory),
+        name,
+    };
+    let replaced = replaced.and_then(watches);
+    renamed(
+        place(from),
+        place(to),
+        watches(file),
+        file.is_dir(),
+        replaced,
+    );
+}
