@@ -8,6 +8,7 @@ use crate::control;
 use crate::cpu::CPU;
 use crate::elf::Elf;
 use crate::fs;
+use crate::mm::frames::FRAMES;
 use crate::mm::{self, PAGE, layout};
 use crate::options::{self, Options, Stdin};
 use crate::platform::{Platform, platform, register};
@@ -16,6 +17,7 @@ use crate::sys::prctl;
 use crate::{fault, lower, profile, report, rng, time, uaccess};
 use core::arch::asm;
 use core::fmt::Display;
+use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// Exit code after a kernel panic or a fault in the library itself.
@@ -121,7 +123,8 @@ fn refuse_memory(error: layout::Error) -> ! {
 
 fn mount(boot: &BootInfo, options: &Options) {
     let archive = boot.initrd.clone().map(|range| {
-        // SAFETY: the range is RAM that the loader filled, mapped, and reserved for good.
+        // SAFETY: the range is RAM that the loader filled, mapped, and reserved: for good, unless
+        // nothing refers to it any more when the files are there.
         unsafe { core::slice::from_raw_parts(range.start as *const u8, range.len()) }
     });
     let stdin = match options.stdin {
@@ -132,9 +135,21 @@ fn mount(boot: &BootInfo, options: &Options) {
     if let Err(error) = fs::init(archive, stdin) {
         refuse(format_args!("the initrd cannot be used: {error}"));
     }
+    if let Some(image) = &boot.initrd
+        && !fs::vfs().borrows_image
+    {
+        give_back(image);
+    }
     if options.cwd != b"/" && fs::change_dir(options.cwd).is_err() {
         refuse("lintel.cwd names no directory of the root file system");
     }
+}
+
+/// Frees the memory of an image of which nothing is used any more: it was compressed.
+fn give_back(image: &Range<usize>) {
+    let start = mm::page_up(image.start).unwrap_or(usize::MAX);
+    let count = mm::page_down(image.end).saturating_sub(start) / PAGE;
+    FRAMES.lock().free(start, count);
 }
 
 /// Auxiliary vector keys (getauxval(3)).

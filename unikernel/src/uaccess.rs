@@ -276,8 +276,8 @@ impl UserSlice {
         unsafe { self.read_raw(into.as_mut_ptr(), len) }
     }
 
-    /// Fills the slice, of at most 512 bytes, for the short cuts: no vector register is touched, and
-    /// `None` says that something is wrong with it.
+    /// Fills the slice, for the short cuts: no vector register changes, and `None` says that
+    /// something is wrong with it.
     ///
     /// `from` must lead to as many bytes.
     #[inline(always)]
@@ -286,11 +286,11 @@ impl UserSlice {
             return None;
         }
         // SAFETY: callers pass a pointer to as many bytes; the destination is not ours.
-        let left = unsafe { copy::short(self.start, from as usize, self.len) };
+        let left = unsafe { copy::copy(self.start, from as usize, self.len) };
         (left == 0).then_some(())
     }
 
-    /// Reads all of the slice, of at most 512 bytes, as [`write_all`](Self::write_all).
+    /// Reads all of the slice, as [`write_all`](Self::write_all).
     ///
     /// `into` must lead to room for as many bytes.
     #[inline(always)]
@@ -299,7 +299,7 @@ impl UserSlice {
             return None;
         }
         // SAFETY: callers pass a pointer to as much room; the source is user memory.
-        let left = unsafe { copy::short(into as usize, self.start, self.len) };
+        let left = unsafe { copy::copy(into as usize, self.start, self.len) };
         (left == 0).then_some(())
     }
 

@@ -249,6 +249,14 @@ mod tests {
         expect!("pxor %xmm3, %xmm3\nret", 8, "uses XMM3");
         expect!("vzeroupper\nret", 8, "Vzeroupper uses");
         expect!("fld1\nret", 8, "Fld1 uses");
+        // What gives them back may use them; what it calls may not.
+        let keeping = "call lintel_ua_wide_x\nret\nlintel_ua_wide_x: vzeroupper\n";
+        expect!(&format!("{keeping}ret"), 16, "");
+        expect!(
+            &format!("{keeping}jmp f\nf: vzeroupper\nret"),
+            16,
+            "Vzeroupper uses"
+        );
         expect!(
             "test %edi,%edi\nje 1f\nret\n1: movd %eax, %mm0\nret",
             8,

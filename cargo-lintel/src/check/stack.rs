@@ -12,6 +12,8 @@ use std::collections::{HashMap, HashSet};
 const ABSURD: u64 = 1 << 16;
 /// The return address.
 const RETURN: u64 = 8;
+/// Code whose symbols begin with this uses vector registers and gives them back as they were.
+const KEEPING: &str = "lintel_ua_wide_";
 
 /// What is known of a function.
 #[derive(Debug, Clone, Default)]
@@ -121,7 +123,9 @@ impl<'a> Walker<'a> {
             .decode(state.address)
             .ok_or("there is no code here")?;
         let instruction = &decoded.instruction;
-        if let Some(register) = self.forbidden_register(instruction) {
+        if !self.gives_back(state.address)
+            && let Some(register) = self.forbidden_register(instruction)
+        {
             let mnemonic = instruction.mnemonic();
             summary.problems.push(format!(
                 "{}: {mnemonic:?} uses {register}",
@@ -140,6 +144,12 @@ impl<'a> Walker<'a> {
             summary.problems.extend(inner.problems);
         }
         Ok((next, after))
+    }
+
+    /// Whether the code at `address` restores the vector registers that it uses.
+    fn gives_back(&self, address: u64) -> bool {
+        let function = self.code.function_at(address);
+        function.is_some_and(|(name, _)| name.starts_with(KEEPING))
     }
 
     /// A vector, MMX or x87 register that the instruction touches.

@@ -68,6 +68,7 @@ pub fn changes() -> io::Result<()> {
     let scratch = Scratch::enter()?;
     // Whoever we will be has to remove it.
     sys::chown(scratch.path(), OTHER, OTHER)?;
+    sys::chmod(scratch.path(), 0o777)?;
     println!("{}", ids());
     let step = |what: &str, outcome: Outcome| {
         println!("{what} {}: {}", mark(outcome), ids());

@@ -39,6 +39,7 @@ mod xattrs;
 use lintel as _;
 
 use std::io;
+use test_support::sys::close_range;
 use test_support::{Section, run_sections};
 
 /// What any user can do.
@@ -85,5 +86,7 @@ const AS_ROOT: [Section; 7] = [
 
 fn main() -> io::Result<()> {
     let sections = [&SECTIONS[..], &REFUSED, &AS_ROOT].concat();
+    // What a parent left open would take numbers.
+    close_range(3, u32::MAX, 0)?;
     run_sections(&sections)
 }

@@ -138,7 +138,11 @@ pub fn more() -> io::Result<()> {
         report(format_args!("CREAT {path}"), opened);
         let opened = open(path, O_CREAT | O_EXCL, 0o644).and_then(about_and_close);
         report(format_args!("CREAT|EXCL {path}"), opened);
-        let kind_of = |fd| fstat(fd).map(|stat| kind(stat.st_mode));
+        let kind_of = |fd| {
+            let stat = fstat(fd);
+            close(fd)?;
+            stat.map(|stat| kind(stat.st_mode))
+        };
         let opened = open(path, O_RDONLY, 0);
         report(format_args!("RDONLY {path}"), opened.and_then(kind_of));
     }

@@ -12,6 +12,7 @@ pub fn run() -> io::Result<()> {
     sys::chmod(scratch.path(), 0o777)?;
     files()?;
     directories()?;
+    new_parents()?;
     sticky()
 }
 
@@ -104,6 +105,44 @@ fn directories() -> io::Result<()> {
             sys::fchdir(home)?;
             close(home)?;
             std::fs::remove_dir_all("dir")?;
+        }
+    }
+    Ok(())
+}
+
+/// A directory that gets another parent is written to: its `..` changes.
+fn new_parents() -> io::Result<()> {
+    for (class, uid, gid, shift) in CLASSES {
+        for bits in [0, 2, 5, 7] {
+            sys::mkdir("here", 0o755)?;
+            sys::mkdir("here/dir", 0o755)?;
+            sys::mkdir("there", 0o755)?;
+            make("there/file", b"x")?;
+            sys::chown("here/dir", uid, gid)?;
+            sys::chmod("here/dir", bits << shift)?;
+            sys::chmod("here", 0o777)?;
+            sys::chmod("there", 0o777)?;
+            sys::chmod("there/file", 0)?;
+            let exchange = |one: &str, other: &str| {
+                sys::renameat2(HERE, one, HERE, other, libc::RENAME_EXCHANGE)
+            };
+            let tried = || {
+                [
+                    ("beside itself", sys::rename("here/dir", "here/moved")),
+                    ("back", sys::rename("here/moved", "here/dir")),
+                    ("away", sys::rename("here/dir", "there/dir")),
+                    ("home", sys::rename("there/dir", "here/dir")),
+                    ("for a file", exchange("here/dir", "there/file")),
+                    ("for a file, home", exchange("there/file", "here/dir")),
+                    ("a file away", sys::rename("there/file", "here/file")),
+                ]
+            };
+            println!("{class} {:03o} to another parent", bits << shift);
+            for (what, outcome) in as_user(tried)? {
+                println!("    {what} {}", mark(outcome));
+            }
+            std::fs::remove_dir_all("here")?;
+            std::fs::remove_dir_all("there")?;
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Ends: copies, what a pipe is not, and what happens when one side has gone.
 
-use crate::pipe::{Pipe, read, write};
+use crate::pipe::{Pipe, events, read, told, write};
+use std::ffi::CString;
 use std::io;
 use test_support::{call, checked, report};
 
@@ -10,6 +11,7 @@ pub fn ends() -> io::Result<()> {
     copies()?;
     flags()?;
     kind()?;
+    reopened()?;
     not_a_file()
 }
 
@@ -101,6 +103,33 @@ fn kind() -> io::Result<()> {
         );
     }
     println!("one inode: {}", inodes[0] == inodes[1]);
+    Ok(())
+}
+
+/// Through `/proc/self/fd` the same pipe is opened again; nobody is waited for.
+fn reopened() -> io::Result<()> {
+    let mut pipe = Pipe::new(0)?;
+    let path = CString::new(format!("/proc/self/fd/{}", pipe.input))?;
+    let open = |flags: i32| {
+        let args = [path.as_ptr() as u64, (flags | libc::O_NONBLOCK) as u64];
+        call(libc::SYS_open, &args)
+    };
+    let writer = open(libc::O_WRONLY)? as u64;
+    report("write through the reader's link", write(writer, b"again"));
+    report("read", pipe.read(2));
+    pipe.close_output();
+    report("a writer is left", pipe.ready());
+    let reader = open(libc::O_RDONLY)? as u64;
+    report("read the same", read(reader, 9).map(|bytes| told(&bytes)));
+    call(libc::SYS_close, &[writer])?;
+    report("none is left", events(reader));
+    let late = open(libc::O_RDONLY)? as u64;
+    report("nor for who comes then", events(late));
+    let both = open(libc::O_RDWR)? as u64;
+    report("until there is one", events(late));
+    for fd in [reader, late, both] {
+        call(libc::SYS_close, &[fd])?;
+    }
     Ok(())
 }
 

@@ -29,7 +29,6 @@ const FIELDS: [&str; 12] = [
     "c_rdevminor",
     "c_namesize",
 ];
-const FILESIZE: usize = 6;
 const NAMESIZE: usize = 11;
 
 /// Why an image is not a usable archive, and where.

@@ -245,7 +245,9 @@ impl Dcache {
                     return Some((DentryId(at), dentry.inode.as_ref()?));
                 }
                 let root = self.dentries.peek(dentry.mounted)?;
-                return Some((DentryId(dentry.mounted), root.inode.as_ref()?));
+                // One mount upon another is for the ordinary walk.
+                let is_top = root.mounted == NONE;
+                return is_top.then_some((DentryId(dentry.mounted), root.inode.as_ref()?));
             }
             at = dentry.chain;
         }
@@ -278,6 +280,20 @@ impl Dcache {
         Ok(DentryId(number))
     }
 
+    /// The same for a file that was made in a directory and has no name there; what it is described
+    /// by none but inotify(7) and procfs see.
+    pub fn add_hidden(
+        &mut self,
+        directory: DentryId,
+        name: Name,
+        inode: Ref<Inode>,
+    ) -> Result<DentryId, Errno> {
+        let id = self.add_nameless(name, inode)?;
+        self.get(directory);
+        self.dentry_mut(id).parent = directory.0;
+        Ok(id)
+    }
+
     /// Adds `name`, which must not be there, to `directory`: for good.
     pub fn add(
         &mut self,
@@ -300,6 +316,9 @@ impl Dcache {
         let chain = core::mem::replace(&mut self.buckets[bucket], id.0);
         self.hashed += 1;
         let parent = self.dentry_mut(directory);
+        if let Some(inode) = &parent.inode {
+            inode.count_entries(1);
+        }
         let cookie = parent.next_cookie;
         parent.next_cookie += 1;
         let previous = core::mem::replace(&mut parent.last_child, id.0);
@@ -321,6 +340,9 @@ impl Dcache {
         let (previous, next, state) = (dentry.previous, dentry.next, dentry.state);
         if let State::Evictable(slot) = state {
             self.ring[usize::from(slot)] = NONE;
+        }
+        if let Some(inode) = self.inode(parent) {
+            inode.count_entries(-1);
         }
         let bucket = hash as usize & (self.buckets.len() - 1);
         if self.buckets[bucket] == id.0 {

@@ -1,5 +1,7 @@
 //! What the files of procfs and sysfs are made from, as far as the file layer knows it.
 
+mod extra;
+
 use super::dcache::DentryId;
 use super::fd;
 use super::inode::{Kind, file_type};
@@ -44,7 +46,11 @@ impl Files for Tables {
         describe(&vfs(), id, into)
     }
 
-    fn descriptor_extra(&self, _fd: u32, _into: &mut Text) {}
+    fn descriptor_extra(&self, fd: u32, into: &mut Text) {
+        if let Ok(file) = fd::peek(fd as i32) {
+            extra::lines(file, into);
+        }
+    }
 
     fn directory_path(&self, which: Place, into: &mut Text) -> Result<(), Errno> {
         let vfs = vfs();

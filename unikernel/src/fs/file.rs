@@ -41,6 +41,8 @@ pub struct Description {
     content: Exclusive<Content>,
     /// Of a pipe: the end that is open.
     end: Option<End>,
+    /// Nobody learns what is done with it.
+    is_silent: bool,
 }
 
 impl Description {
@@ -55,7 +57,20 @@ impl Description {
             hint: AtomicU32::new(u32::MAX),
             content: Exclusive::new(Content::new()),
             end: None,
+            is_silent: false,
         }
+    }
+
+    /// The same, of which inotify(7) says nothing: a file that was not opened but made by a call of
+    /// its own.
+    pub const fn silent(mut self) -> Self {
+        self.is_silent = true;
+        self
+    }
+
+    /// Whether inotify(7) says nothing of it.
+    pub const fn is_silent(&self) -> bool {
+        self.is_silent
     }
 
     /// The same for a pipe, of which `end` is open.
@@ -194,7 +209,7 @@ impl Description {
                 if at.is_none() {
                     self.set_position(from + done as u64);
                 }
-                if self.flags() & O_NOATIME == 0 && total > 0 {
+                if self.flags() & O_NOATIME == 0 {
                     self.inode.accessed();
                 }
                 Ok(done)
@@ -238,6 +253,9 @@ impl Description {
                 if total == 0 {
                     return Ok(0);
                 }
+                if at.is_none() {
+                    check_range(self.position(), total)?;
+                }
                 let mut store = store.lock();
                 let append = append || self.flags() & O_APPEND != 0;
                 let to = match at {
@@ -248,10 +266,15 @@ impl Description {
                 let quota = &self.inode.sb.quota;
                 let done = match guard::write(&self.inode, to, total, store.size()) {
                     Ok(left) if left < total => {
+                        self.inode.wrote();
                         let parts: &mut dyn Iterator<Item = UserSlice> = &mut Cut { parts, left };
                         store.write(to, parts, quota)?
                     }
-                    Ok(_) => store.write(to, parts, quota)?,
+                    Ok(_) => {
+                        // As on Linux the time is noted first: a write that fails leaves it.
+                        self.inode.wrote();
+                        store.write(to, parts, quota)?
+                    }
                     Err(refused) => {
                         drop(store);
                         return Err(refused.raise());
@@ -261,7 +284,6 @@ impl Description {
                 if at.is_none() {
                     self.set_position(to + done as u64);
                 }
-                self.inode.wrote();
                 Ok(done)
             }
             Kind::Device(device) => each(parts, |part| device.write(part)),

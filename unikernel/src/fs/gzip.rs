@@ -4,6 +4,8 @@
 //! inflated where it stays. If they are not at the end of the image, or are wrong, a first pass
 //! finds out.
 
+mod checksum;
+
 use super::mount::memory_free;
 use alloc::vec::Vec;
 use core::fmt;
@@ -113,7 +115,7 @@ pub fn inflate(image: &[u8], start: usize) -> Result<Member, Error> {
     if len != content.len() as u32 {
         return fault(trailer + 4, Fault::Length(len, content.len() as u32));
     }
-    let found = crc32fast::hash(&content);
+    let found = checksum::of(&content);
     if checksum != found {
         return fault(trailer, Fault::Checksum(checksum, found));
     }

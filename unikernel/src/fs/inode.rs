@@ -107,6 +107,8 @@ pub struct Inode {
     uid: AtomicU32,
     gid: AtomicU32,
     nlink: AtomicU32,
+    /// Of a directory: its names.
+    entries: AtomicU32,
     /// Last access.
     pub atime: Stamp,
     /// Last change of the content.
@@ -188,6 +190,7 @@ impl Inode {
             uid: AtomicU32::new(uid),
             gid: AtomicU32::new(gid),
             nlink: AtomicU32::new(links),
+            entries: AtomicU32::new(0),
             atime: Stamp::new(time),
             mtime: Stamp::new(time),
             ctime: Stamp::new(time),
@@ -287,8 +290,23 @@ impl Inode {
             Kind::File(store) => store.lock().size(),
             Kind::Symlink(link) => link.target().len() as u64,
             Kind::Proc(node) => node.size(),
+            Kind::Dir => self.directory_size(),
             _ => 0,
         }
+    }
+
+    /// Size of a directory in memory, as tmpfs counts it: 20 bytes a name, `.` and `..` included.
+    #[inline(always)]
+    pub fn directory_size(&self) -> u64 {
+        const NAME: u64 = 20;
+        (u64::from(self.entries.load(Relaxed)) + 2) * NAME
+    }
+
+    /// A directory has a name more or less.
+    pub fn count_entries(&self, by: i32) {
+        let entries = self.entries.load(Relaxed);
+        self.entries
+            .store(entries.saturating_add_signed(by), Relaxed);
     }
 
     /// Whether it is a directory.
@@ -379,10 +397,6 @@ impl Drop for Inode {
             self.sb
                 .quota
                 .release_attributes(extras.xattrs.total_space());
-            // A file in memory that is gone with its names was on a file system that is gone.
-            if self.nlink() > 0 && self.sb.fs_type.is_tmpfs() {
-                extras.watches.unmounted();
-            }
         }
         self.sb.quota.release_inode();
     }

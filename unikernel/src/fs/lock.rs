@@ -155,6 +155,17 @@ impl Slot {
         });
     }
 
+    /// Calls `each` with the locks of an open file description: that of the whole file, then those
+    /// of bytes.
+    pub fn of_description(&self, description: u64, mut each: impl FnMut(Mode, Option<Span>)) {
+        let slot = self.0.lock();
+        let Some(locks) = slot.as_ref() else { return };
+        let whole = locks.whole.iter().filter(|held| held.0 == description);
+        whole.for_each(|held| each(held.1, None));
+        let records = locks.records.of(Owner::Description(description));
+        records.for_each(|record| each(record.mode, Some(record.span)));
+    }
+
     fn whole_is_free(&self, description: u64, mode: Mode) -> bool {
         let locks = self.0.lock();
         locks

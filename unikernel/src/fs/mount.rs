@@ -49,7 +49,9 @@ pub fn default_limit() -> Option<u64> {
 }
 
 fn half_of_memory() -> Quota {
-    Quota::new(default_limit(), None)
+    // Eight inodes with a name each take a page of the library's heap.
+    let inodes = default_limit().map(|pages| pages * 8);
+    Quota::new(default_limit(), inodes)
 }
 
 /// A file system of this type and its root directory, there from the start.

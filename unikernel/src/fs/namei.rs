@@ -9,8 +9,9 @@ use super::rc::Ref;
 use super::super_block::FsType;
 use super::vfs::Vfs;
 use super::walk::{Goal, Last, Walked};
-use crate::cred::permission::Attributes;
+use crate::cred::permission::{Attributes, MAY_WRITE};
 use crate::errno::Errno;
+use core::sync::atomic::Ordering::Relaxed;
 use linux_raw_sys::general::{RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, S_IFCHR};
 
 /// Names that one file may have.
@@ -46,6 +47,7 @@ impl Vfs {
     /// directory adds. Errors: `EACCES`, `ENOSPC`, `ENOMEM`, `EPERM` (sysfs), `ENOENT` (procfs,
     /// or the directory was removed).
     pub fn create(&mut self, at: Vacant, kind: Kind, mode: u32) -> Result<DentryId, Errno> {
+        self.check_linked(at.directory)?;
         let (directory, new) = self.check_creation(at.directory, mode)?;
         let inode = Inode::new(&directory.sb, kind, new.mode, (new.uid, new.gid))?;
         let is_dir = inode.is_dir();
@@ -85,12 +87,18 @@ impl Vfs {
                 _ => Errno::EPERM,
             });
         }
-        if !self.cache.is_linked(id) {
-            return Err(Errno::ENOENT);
-        }
         permission::change_directory(&directory)?;
         let new = permission::create(&directory, mode);
         Ok((directory, new))
+    }
+
+    /// `ENOENT` in a directory that was removed: it gets no new names.
+    fn check_linked(&self, directory: DentryId) -> Result<(), Errno> {
+        if self.cache.is_linked(directory) {
+            Ok(())
+        } else {
+            Err(Errno::ENOENT)
+        }
     }
 
     /// link(2): another name for `inode`. `EPERM` for a directory, `EXDEV`, `EMLINK`.
@@ -99,6 +107,7 @@ impl Vfs {
         if !Ref::same(&directory.sb, &inode.sb) {
             return Err(Errno::EXDEV);
         }
+        self.check_linked(at.directory)?;
         self.check_creation(at.directory, 0)?;
         permission::link(inode)?;
         if inode.is_dir() {
@@ -111,6 +120,7 @@ impl Vfs {
         let added = self.cache.add(at.directory, at.name, inode.clone());
         let id = added.inspect_err(|_| inode.release_name(inode.nlink() + 1))?;
         inode.count_names(1);
+        inode.linkable.store(false, Relaxed);
         inode.touch_ctime();
         directory.touch();
         hooks::counted(inode);
@@ -247,6 +257,10 @@ impl Vfs {
             // Two names of one file: nothing happens.
             return Ok(());
         }
+        self.check_new_parent(inode, (old_parent, new_parent))?;
+        if let Some(target) = target.as_ref().filter(|_| flags & RENAME_EXCHANGE != 0) {
+            self.check_new_parent(target, (old_parent, new_parent))?;
+        }
         permission::delete(old_parent, inode)?;
         match &target {
             Some(target) => permission::delete(new_parent, target)?,
@@ -315,6 +329,19 @@ impl Vfs {
                 hooks::moved_name(to, from, target, None);
             }
             replaced => hooks::moved_name(from, to, inode, replaced),
+        }
+    }
+
+    /// A directory that gets another parent has its `..` changed: one must be allowed to write it.
+    fn check_new_parent(
+        &self,
+        inode: &Inode,
+        (old, new): (&Ref<Inode>, &Ref<Inode>),
+    ) -> Result<(), Errno> {
+        if inode.is_dir() && !Ref::same(old, new) {
+            permission::access(inode, MAY_WRITE)
+        } else {
+            Ok(())
         }
     }
 

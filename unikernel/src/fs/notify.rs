@@ -17,7 +17,7 @@
 //! | rmdir | [`Watches::deleted`] if it is open nowhere, then `IN_DELETE` of the directory |
 //! | last close of a file without names | [`Watches::deleted`] after the close |
 //! | rename | [`renamed`], then [`Watches::deleted`] of what it replaced, unless open |
-//! | umount | [`Watches::unmounted`] of every watched inode |
+//! | umount | [`Watches::unmounted`] of every watched inode, the latest first |
 
 pub mod hooks;
 pub mod instance;
@@ -61,7 +61,11 @@ struct Watch {
 
 /// The watches of one inode. Both the inode and the instances refer to it, and either may go first.
 #[derive(Debug)]
-struct List(Exclusive<Vec<Watch>>);
+struct List {
+    watches: Exclusive<Vec<Watch>>,
+    /// Number of the inode and minor number of its device.
+    file: (u64, u32),
+}
 
 /// Whether anybody watches anything: for a caller to whom the arguments of [`event`] cost something.
 #[inline(always)]
@@ -142,7 +146,8 @@ pub fn renamed(
     deliver(file, None, IN_MOVE_SELF, 0, b"", is_dir);
 }
 
-/// The watches of an inode, if it was ever watched.
+/// The watches of an inode, if it was ever watched. Who watches it keeps the list: on Linux a watch
+/// keeps the inode, so that one of a nameless file is never ended but by inotify_rm_watch(2).
 #[derive(Debug)]
 pub struct Watches(Exclusive<Option<Arc<List>>>);
 
@@ -168,9 +173,9 @@ impl Watches {
 
     /// The file system is gone: `IN_UNMOUNT`, and the end of all watches.
     #[inline(always)]
-    pub fn unmounted(&self) {
+    pub fn unmounted(&self, is_dir: bool) {
         if is_active() {
-            self.end(IN_UNMOUNT);
+            self.end(IN_UNMOUNT | if is_dir { IN_ISDIR } else { 0 });
         }
     }
 
@@ -192,26 +197,18 @@ impl Watches {
         self.0.lock().clone()
     }
 
-    fn list_or_new(&self) -> Arc<List> {
+    fn list_or_new(&self, file: (u64, u32)) -> Arc<List> {
         let mut slot = self.0.lock();
-        let new = || Arc::new(List(Exclusive::new(Vec::new())));
+        let watches = Exclusive::new(Vec::new());
+        let new = || Arc::new(List { watches, file });
         slot.get_or_insert_with(new).clone()
-    }
-}
-
-impl Drop for Watches {
-    /// The inode is no more; whoever still watches learns that by `IN_IGNORED`.
-    fn drop(&mut self) {
-        if let Some(list) = self.0.lock().take() {
-            list.clear();
-        }
     }
 }
 
 impl List {
     /// Queues an event for everyone who wants it; ends watches that wanted only one.
     fn send(&self, mask: u32, cookie: u32, name: &[u8]) {
-        self.0.lock().retain(|watch| {
+        self.watches.lock().retain(|watch| {
             let hidden = mask & watch.mask & UNLINKED != 0;
             // Nobody can refuse to hear that a file system is gone.
             if mask & (watch.mask & IN_ALL_EVENTS | IN_UNMOUNT) == 0 || hidden {
@@ -230,21 +227,29 @@ impl List {
 
     /// Ends all watches.
     fn clear(&self) {
-        for watch in self.0.lock().drain(..) {
+        for watch in self.watches.lock().drain(..) {
             watch.instance.forget(watch.number);
         }
     }
 
+    /// What `instance` wants to know.
+    fn mask_of(&self, instance: &Arc<Instance>) -> Option<u32> {
+        let watches = self.watches.lock();
+        let mut all = watches.iter();
+        let own = all.find(|watch| Arc::ptr_eq(&watch.instance, instance));
+        own.map(|watch| watch.mask)
+    }
+
     /// Removes the watch of `instance`.
     fn remove(&self, instance: &Arc<Instance>) {
-        let mut watches = self.0.lock();
+        let mut watches = self.watches.lock();
         watches.retain(|watch| !Arc::ptr_eq(&watch.instance, instance));
     }
 
     /// Adds a watch of `instance`, or changes the one it has; returns its number. Errors:
     /// `EEXIST`, `ENOSPC` (too many), `ENOMEM`.
     fn add(self: &Arc<Self>, instance: &Arc<Instance>, mask: u32) -> Result<i32, Errno> {
-        let mut watches = self.0.lock();
+        let mut watches = self.watches.lock();
         let kept = mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK);
         let mut old = watches.iter_mut();
         if let Some(watch) = old.find(|watch| Arc::ptr_eq(&watch.instance, instance)) {

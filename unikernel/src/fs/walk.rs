@@ -316,7 +316,10 @@ impl Walker<'_> {
                 Target::Dentry(id) => self.arrive(part, id),
                 Target::Text(text) => self.follow(part, text.padded()),
             },
-            Kind::Symlink(link) => self.follow(part, link.padded()),
+            Kind::Symlink(link) => {
+                inode.accessed();
+                self.follow(part, link.padded())
+            }
             _ => self.arrive(part, id),
         }
     }

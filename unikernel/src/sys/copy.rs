@@ -48,7 +48,7 @@ fn send_from(output: i32, input: i32, offset: Option<&mut i64>, count: usize) ->
         None if input.is_seekable() => input.set_position(at),
         None => {}
     }
-    hooks::moved(&input, IN_ACCESS, Ok(done))
+    Ok(done)
 }
 
 /// Sends `count` bytes from `at` on, which moves.
@@ -64,6 +64,7 @@ fn send(output: i32, input: &File, at: &mut u64, count: usize) -> SysResult {
         Some(end) => send_to_pipe(&output, end, input, at, count),
         None => send_to_file(&output, input, at, count),
     };
+    let result = hooks::moved(input, IN_ACCESS, result);
     hooks::moved(&output, IN_MODIFY, result)
 }
 

@@ -117,8 +117,8 @@ pub fn getcwd(buffer: UserPtr<u8>, size: usize) -> SysResult {
             // The root of a file system outside is named `/` itself.
             if name != b"/" {
                 path.push(name);
+                path.push(b"/");
             }
-            path.push(b"/");
         });
         if path.start == end {
             path.push(b"/");

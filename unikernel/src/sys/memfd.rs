@@ -86,7 +86,7 @@ fn make(name: Name, flags: u32) -> Result<fd::File, Errno> {
     }
     let id = vfs().cache.add_nameless(name, inode.clone())?;
     let file = Description::new(id, inode, O_RDWR | O_LARGEFILE);
-    fd::File::new(file)
+    fd::File::new(file.silent())
 }
 
 /// `F_GET_SEALS` of fcntl(2): `EINVAL` unless the file is a regular one in memory.

@@ -63,6 +63,12 @@ pub fn mmap(hint: usize, len: usize, prot: u32, flags: u32, fd: i32, offset: usi
         return Err(Errno::EINVAL);
     }
     match flags & TYPE {
+        abi::MAP_SHARED
+            if prot & abi::PROT_WRITE != 0
+                && contents.as_ref().is_some_and(|file| !file.is_writable()) =>
+        {
+            return Err(Errno::EACCES);
+        }
         abi::MAP_SHARED if prot & abi::PROT_WRITE != 0 && contents.is_some() => {
             // A mapping that could be written would be a copy, and nobody would see what it holds.
             return Err(Errno::ENODEV);

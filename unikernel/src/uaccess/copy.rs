@@ -6,12 +6,12 @@
 //! go on byte by byte until the byte that is really bad. What a block had copied already is copied
 //! once more, to the same place.
 //!
-//! These here use general registers only, so they have no vector state to save and fast handlers
-//! may call them; [`super::wide`] has those for large blocks. `rep movsb` is left to the landing
-//! pads: on CPUs of AMD's family 19h, which announce fast string instructions, a destination that
-//! is not a multiple of 16 makes it three to thirty times slower than the loop below.
+//! These here use general registers only; [`super::wide`] has those for large blocks. `rep movsb`
+//! is left to the landing pads: on CPUs of AMD's family 19h, which announce fast string
+//! instructions, a destination that is not a multiple of 16 makes it three to thirty times slower
+//! than the loop below.
 
-use super::wide::{is_wide, lintel_ua_copy_wide, lintel_ua_zero_wide};
+use super::wide::{is_wide, lintel_ua_wide_copy, lintel_ua_wide_zero};
 use core::arch::global_asm;
 
 /// More bytes than this go through vector registers, if there are wide ones: up to here asking
@@ -31,7 +31,7 @@ global_asm!(
     "    mov [rdi + \\at + 24], r9",
     ".endm",
     ".pushsection .text.lintel_uaccess,\"ax\",@progbits",
-    ".irp label,copy,copy_long,bytes,bytes_end,put2,zero,zero_long,zero_bytes,zero_end,str,str_end,str_fault,fault",
+    ".irp label,copy,copy_long,bytes,bytes_rep,bytes_end,put2,zero,zero_long,zero_bytes,zero_end,str,str_end,str_fault,fault",
     ".globl lintel_ua_\\label",
     ".hidden lintel_ua_\\label",
     ".endr",
@@ -105,6 +105,7 @@ global_asm!(
     "lintel_ua_bytes:",
     "    pushfq",
     "    cld",
+    "lintel_ua_bytes_rep:",
     "    rep movsb",
     "lintel_ua_bytes_end:",
     "    popfq",
@@ -236,21 +237,11 @@ pub(super) unsafe fn copy(dst: usize, src: usize, len: usize) -> usize {
     // SAFETY: faults end in a landing pad; the rest is the caller's promise.
     unsafe {
         if len > WIDE_FROM && is_wide() {
-            lintel_ua_copy_wide(dst, src, len)
+            lintel_ua_wide_copy(dst, src, len)
         } else {
             lintel_ua_copy(dst, src, len)
         }
     }
-}
-
-/// As [`copy`], without a vector register whatever the length.
-///
-/// # Safety
-/// As for [`copy`].
-#[inline(always)]
-pub(super) unsafe fn short(dst: usize, src: usize, len: usize) -> usize {
-    // SAFETY: as above.
-    unsafe { lintel_ua_copy(dst, src, len) }
 }
 
 /// Clears `len` bytes from `dst` on; returns how many at the end were not cleared.
@@ -262,7 +253,7 @@ pub(super) unsafe fn zero(dst: usize, len: usize) -> usize {
     // SAFETY: as above.
     unsafe {
         if len > WIDE_FROM && is_wide() {
-            lintel_ua_zero_wide(dst, len)
+            lintel_ua_wide_zero(dst, len)
         } else {
             lintel_ua_zero(dst, len)
         }

@@ -1,7 +1,7 @@
 //! Bad pointers on the host: memory with holes, and a signal handler that does what the exception
 //! upcall does in the machine.
 
-use super::fixup;
+use super::{USER_END, fixup};
 use core::ffi::c_void;
 use core::ptr::null_mut;
 use std::sync::Once;
@@ -23,7 +23,8 @@ extern "C" fn on_fault(signal: i32, _: *mut libc::siginfo_t, context: *mut c_voi
     }
 }
 
-fn catch() {
+/// From here on a bad pointer in a copy of this process ends as in the machine.
+pub(crate) fn catch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: all zeros is a valid `sigaction`; the handler is async-signal-safe: it changes
@@ -43,27 +44,36 @@ fn catch() {
 pub(crate) struct Fenced {
     start: *mut u8,
     len: usize,
+    /// The whole mapping, as start and length.
+    mapping: (*mut u8, usize),
 }
 
 impl Fenced {
     /// `pages` pages of zeros. From here on a fault in a copy of this process ends as in the
     /// machine.
     pub(crate) fn new(pages: usize) -> Self {
-        catch();
         let len = pages * PAGE;
-        // SAFETY: a new mapping, and a change of protection inside it.
-        let start = unsafe {
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-            let all = libc::mmap(null_mut(), len + 2 * PAGE, libc::PROT_NONE, flags, -1, 0);
-            assert_ne!(all, libc::MAP_FAILED);
-            let start = all.cast::<u8>().add(PAGE);
-            assert_eq!(
-                libc::mprotect(start.cast(), len, libc::PROT_READ | libc::PROT_WRITE),
-                0
-            );
-            start
-        };
-        Self { start, len }
+        let mapping = (map(null_mut(), len + 2 * PAGE, 0), len + 2 * PAGE);
+        Self::open(mapping.0.wrapping_add(PAGE), len, mapping)
+    }
+
+    /// The last page of the address space; no page behind it can be mapped.
+    pub(crate) fn last() -> Self {
+        let start = (USER_END - PAGE) as *mut u8;
+        let mapping = (map(start, PAGE, libc::MAP_FIXED_NOREPLACE), PAGE);
+        Self::open(start, PAGE, mapping)
+    }
+
+    fn open(start: *mut u8, len: usize, mapping: (*mut u8, usize)) -> Self {
+        catch();
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a change of protection inside a mapping that nobody knows yet.
+        assert_eq!(unsafe { libc::mprotect(start.cast(), len, access) }, 0);
+        Self {
+            start,
+            len,
+            mapping,
+        }
     }
 
     /// The memory.
@@ -92,7 +102,21 @@ impl Fenced {
 
 impl Drop for Fenced {
     fn drop(&mut self) {
-        // SAFETY: the mapping that `new` made, guards included.
-        unsafe { libc::munmap(self.start.sub(PAGE).cast(), self.len + 2 * PAGE) };
+        // SAFETY: the mapping that `map` made.
+        unsafe { libc::munmap(self.mapping.0.cast(), self.mapping.1) };
     }
+}
+
+/// Reserves `len` bytes without access.
+fn map(address: *mut u8, len: usize, flags: i32) -> *mut u8 {
+    let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a new mapping, which replaces none.
+    let start = unsafe { libc::mmap(address.cast(), len, libc::PROT_NONE, flags, -1, 0) };
+    assert_ne!(
+        start,
+        libc::MAP_FAILED,
+        "{}",
+        std::io::Error::last_os_error()
+    );
+    start.cast()
 }

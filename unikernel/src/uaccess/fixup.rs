@@ -12,10 +12,10 @@ macro_rules! labels {
 }
 
 labels! {
-    lintel_ua_bytes lintel_ua_bytes_end
-    lintel_ua_wide lintel_ua_wide_end lintel_ua_wide_fault
+    lintel_ua_bytes lintel_ua_bytes_rep lintel_ua_bytes_end
+    lintel_ua_wide_copy_start lintel_ua_wide_copy_end lintel_ua_wide_copy_fault
     lintel_ua_zero_bytes lintel_ua_zero_end
-    lintel_ua_clear lintel_ua_clear_end lintel_ua_clear_fault
+    lintel_ua_wide_zero_start lintel_ua_wide_zero_end lintel_ua_wide_zero_fault
     lintel_ua_str_end lintel_ua_str_fault lintel_ua_fault
 }
 
@@ -31,17 +31,17 @@ pub fn fixup(rip: usize) -> Option<usize> {
     let bytes_end = at(lintel_ua_bytes_end);
     let zero_bytes = at(lintel_ua_zero_bytes);
     let zero_end = at(lintel_ua_zero_end);
-    let wide = at(lintel_ua_wide)..at(lintel_ua_wide_end);
-    let clear = at(lintel_ua_clear)..at(lintel_ua_clear_end);
+    let wide = at(lintel_ua_wide_copy_start)..at(lintel_ua_wide_copy_end);
+    let clear = at(lintel_ua_wide_zero_start)..at(lintel_ua_wide_zero_end);
     // Where it faults, and where to go on.
     let rows = [
         (copy..bytes, bytes),
-        (bytes..bytes_end, bytes_end),
-        (wide, at(lintel_ua_wide_fault)),
+        (at(lintel_ua_bytes_rep)..bytes_end, bytes_end),
+        (wide, at(lintel_ua_wide_copy_fault)),
         (put2..zero, at(lintel_ua_fault)),
         (zero..zero_bytes, zero_bytes),
         (zero_bytes..zero_end, zero_end),
-        (clear, at(lintel_ua_clear_fault)),
+        (clear, at(lintel_ua_wide_zero_fault)),
         (string..at(lintel_ua_str_end), at(lintel_ua_str_fault)),
     ];
     let row = rows.iter().find(|(range, _)| range.contains(&rip));

@@ -1,7 +1,9 @@
 //! Copies of large blocks through the YMM registers.
 //!
-//! Whoever calls sees no vector register change: the routines give back what they use. AVX is
-//! chosen once, at boot, if that can be done without a trace; see [`init`].
+//! Whoever calls sees no vector register change: the routines give back what they use, so short
+//! cuts may call them, too. The build check of the kernel object takes their word for it, by their
+//! names, `lintel_ua_wide_*`; the tests here and `tests/contract` do not. AVX is chosen once, at
+//! boot, if that can be done without a trace; see [`init`].
 
 use core::arch::{asm, global_asm};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -43,16 +45,16 @@ global_asm!(
     "    vmovdqu [rdi + \\at + 32], ymm1",
     ".endm",
     ".pushsection .text.lintel_uaccess,\"ax\",@progbits",
-    ".irp label,copy_wide,wide,wide_end,wide_fault,zero_wide,clear,clear_end,clear_fault",
-    ".globl lintel_ua_\\label",
-    ".hidden lintel_ua_\\label",
+    ".irp label,copy,copy_start,copy_end,copy_fault,zero,zero_start,zero_end,zero_fault",
+    ".globl lintel_ua_wide_\\label",
+    ".hidden lintel_ua_wide_\\label",
     ".endr",
     // As lintel_ua_copy, for more than 32 bytes, with two YMM registers, which it gives back as they
     // were: their lower halves alone if XINUSE says that the upper halves of all are in their
     // initial state (zero), and then VZEROUPPER keeps that state. If upper halves of ZMM registers
     // are in use, writing a YMM register would clear one.
     ".balign 64",
-    "lintel_ua_copy_wide:",
+    "lintel_ua_wide_copy:",
     "    mov r10, rdx",
     "    mov ecx, 1",
     "    xgetbv",
@@ -63,7 +65,7 @@ global_asm!(
     "    sub rsp, 72",
     "    vmovdqu [rsp], ymm0",
     "    vmovdqu [rsp + 32], ymm1",
-    "lintel_ua_wide:",
+    "lintel_ua_wide_copy_start:",
     // Aligned stores: the first 32 bytes, then from the next multiple of 32 on.
     "    test dil, 31",
     "    jz 2f",
@@ -75,43 +77,40 @@ global_asm!(
     "    add rsi, rax",
     "    add rdi, rax",
     "    sub rcx, rax",
-    "2:  cmp rcx, 512",
+    "2:  cmp rcx, 1024",
     "    jb 4f",
-    "3:  LINTEL_UA_WIDE 0",
-    "    LINTEL_UA_WIDE 64",
-    "    LINTEL_UA_WIDE 128",
-    "    LINTEL_UA_WIDE 192",
-    "    LINTEL_UA_WIDE 256",
-    "    LINTEL_UA_WIDE 320",
-    "    LINTEL_UA_WIDE 384",
-    "    LINTEL_UA_WIDE 448",
-    "    add rsi, 512",
-    "    add rdi, 512",
-    "    sub rcx, 512",
-    "    cmp rcx, 512",
+    "3:",
+    ".irp at,0,64,128,192,256,320,384,448,512,576,640,704,768,832,896,960",
+    "    LINTEL_UA_WIDE \\at",
+    ".endr",
+    "    add rsi, 1024",
+    "    add rdi, 1024",
+    "    sub rcx, 1024",
+    "    cmp rcx, 1024",
     "    jae 3b",
-    "4:  cmp rcx, 64",
+    "4:  cmp rcx, 128",
     "    jb 6f",
     "    LINTEL_UA_WIDE 0",
-    "    add rsi, 64",
-    "    add rdi, 64",
-    "    sub rcx, 64",
+    "    LINTEL_UA_WIDE 64",
+    "    add rsi, 128",
+    "    add rdi, 128",
+    "    sub rcx, 128",
     "    jmp 4b",
-    "6:  cmp rcx, 32",
-    "    jb 7f",
-    "    vmovdqu ymm0, [rsi]",
+    "5:  vmovdqu ymm0, [rsi]",
     "    vmovdqu [rdi], ymm0",
     "    add rsi, 32",
     "    add rdi, 32",
     "    sub rcx, 32",
+    "6:  cmp rcx, 32",
+    "    jae 5b",
     // At most 31 bytes are left, and at least 33 were there.
     "7:  test ecx, ecx",
-    "    jz lintel_ua_wide_fault",
+    "    jz lintel_ua_wide_copy_fault",
     "    vmovdqu ymm0, [rsi + rcx - 32]",
     "    vmovdqu [rdi + rcx - 32], ymm0",
-    "lintel_ua_wide_end:",
+    "lintel_ua_wide_copy_end:",
     "    xor ecx, ecx",
-    "lintel_ua_wide_fault:",
+    "lintel_ua_wide_copy_fault:",
     "    test r8b, 4",
     "    jnz 8f",
     "    vzeroupper",
@@ -125,9 +124,9 @@ global_asm!(
     "    jnz lintel_ua_bytes",
     "    xor eax, eax",
     "    ret",
-    // As lintel_ua_zero, for at least 32 bytes, with a YMM register: see lintel_ua_copy_wide.
+    // As lintel_ua_zero, for at least 32 bytes, with a YMM register: see lintel_ua_wide_copy.
     ".balign 64",
-    "lintel_ua_zero_wide:",
+    "lintel_ua_wide_zero:",
     "    mov ecx, 1",
     "    xgetbv",
     "    mov rcx, rsi",
@@ -138,7 +137,7 @@ global_asm!(
     "    sub rsp, 40",
     "    vmovdqu [rsp], ymm0",
     "    vpxor xmm0, xmm0, xmm0",
-    "lintel_ua_clear:",
+    "lintel_ua_wide_zero_start:",
     "    test dil, 31",
     "    jz 2f",
     "    vmovdqu [rdi], ymm0",
@@ -164,11 +163,11 @@ global_asm!(
     "    sub rcx, 32",
     "    jmp 4b",
     "6:  test ecx, ecx",
-    "    jz lintel_ua_clear_fault",
+    "    jz lintel_ua_wide_zero_fault",
     "    vmovdqu [rdi + rcx - 32], ymm0",
-    "lintel_ua_clear_end:",
+    "lintel_ua_wide_zero_end:",
     "    xor ecx, ecx",
-    "lintel_ua_clear_fault:",
+    "lintel_ua_wide_zero_fault:",
     "    test r8b, 4",
     "    jnz 8f",
     "    vzeroupper",
@@ -184,7 +183,7 @@ global_asm!(
 
 unsafe extern "C" {
     /// As `lintel_ua_copy`, for more than 32 bytes.
-    pub(super) fn lintel_ua_copy_wide(dst: usize, src: usize, len: usize) -> usize;
+    pub(super) fn lintel_ua_wide_copy(dst: usize, src: usize, len: usize) -> usize;
     /// As `lintel_ua_zero`, for more than 32 bytes.
-    pub(super) fn lintel_ua_zero_wide(dst: usize, len: usize) -> usize;
+    pub(super) fn lintel_ua_wide_zero(dst: usize, len: usize) -> usize;
 }

@@ -233,7 +233,8 @@ impl Op {
                 code = 0;
             }
             Take::Success if code >= 0 => code = 0,
-            _ if opaque && code >= 0 => code = 0,
+            // What is before the start is its own affair, too, where it does not start from 0.
+            _ if opaque && (code >= 0 || values[2] == libc::SEEK_CUR as usize) => code = 0,
             _ => {}
         }
         let details = registers

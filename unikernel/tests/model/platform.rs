@@ -1,16 +1,36 @@
-//! The machine under the library in this test: a clock and nothing else.
+//! The machine under the library in this test: a clock, memory, and nothing else.
 
 use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
+use unikernel::mm::frames::{FRAMES, Frames};
 use unikernel::platform::{ClockChoice, ClockRate, Counts, Interrupt, Platform, Port, register};
 
 struct Host;
 
 static HOST: &dyn Platform = &Host;
 
-/// Registers the machine; only once in a process.
+/// What the library has for files.
+const MEMORY: usize = 256 << 20;
+
+/// Registers the machine and gives it memory; only once in a process.
 pub fn install() {
     register(&HOST);
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    // Low, because the library keeps books of everything from 0 on.
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_32BIT;
+    // SAFETY: a new mapping where nothing else is.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), MEMORY, access, flags, -1, 0) };
+    assert_ne!(
+        start,
+        libc::MAP_FAILED,
+        "mmap: {}",
+        std::io::Error::last_os_error()
+    );
+    let memory = start as usize..start as usize + MEMORY;
+    let map = || vec![0; Frames::words_for(memory.end)].leak();
+    let mut frames = FRAMES.lock_no_irq();
+    frames.init(map(), map(), 0..0);
+    frames.add(memory);
 }
 
 impl Platform for Host {

@@ -1,27 +1,41 @@
 //! Making a failing sequence shorter.
 
 use super::op::Op;
+use std::time::{Duration, Instant};
 
-/// A part of `ops` that still fails, from which no run of neighbours can be left out (Zeller and
-/// Hildebrandt: Simplifying and isolating failure-inducing input, 2002; without the splitting into
-/// complements that is not worth its time here). `fails` returns the number of the operation at
-/// which a sequence fails.
+/// After this time the sequence is short enough.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A part of `ops` that still fails, from which no run of neighbours can be left out, of any length
+/// that is a half of a half of the whole (after Zeller and Hildebrandt: Simplifying and isolating
+/// failure-inducing input, 2002). `fails` returns the number of the operation at which a sequence
+/// fails.
 pub fn shrink(mut ops: Vec<Op>, mut fails: impl FnMut(&[Op]) -> Option<usize>) -> Vec<Op> {
-    let mut size = ops.len() / 2;
-    while size > 0 {
-        let mut start = 0;
-        while start < ops.len() {
-            let end = (start + size).min(ops.len());
-            let shorter = [&ops[..start], &ops[end..]].concat();
-            match fails(&shorter) {
-                Some(at) => {
-                    ops = shorter;
-                    ops.truncate(at + 1);
-                }
-                None => start = end,
-            }
+    let start = Instant::now();
+    loop {
+        let before = ops.len();
+        let mut size = before / 2;
+        while size > 0 && start.elapsed() < PATIENCE {
+            leave_out(&mut ops, size, &mut fails);
+            size /= 2;
         }
-        size /= 2;
+        if ops.len() == before || start.elapsed() >= PATIENCE {
+            return ops;
+        }
     }
-    ops
+}
+
+/// Leaves out every run of `size` operations without which it still fails, from the end on: what
+/// is late depends on what is early.
+fn leave_out(ops: &mut Vec<Op>, size: usize, fails: &mut impl FnMut(&[Op]) -> Option<usize>) {
+    let mut end = ops.len();
+    while end > 0 {
+        let start = end.saturating_sub(size);
+        let shorter = [&ops[..start], &ops[end.min(ops.len())..]].concat();
+        if let Some(at) = fails(&shorter) {
+            *ops = shorter;
+            ops.truncate(at + 1);
+        }
+        end = start.min(ops.len());
+    }
 }

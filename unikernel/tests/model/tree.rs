@@ -35,6 +35,7 @@ pub fn difference(left: &Everything, right: &Everything) -> Option<String> {
     {
         let (ours, theirs) = (left.get(path), right.get(path));
         if ours != theirs {
+            let path = path.replace("/up", "");
             lines.push(format!(
                 "  {path}\n    host:    {ours:?}\n    library: {theirs:?}"
             ));

@@ -95,7 +95,7 @@ fn faults_name_the_byte_and_what_was_expected() {
     assert_eq!(with(namesize + 7, b'0').fault, Fault::NameNotTerminated);
     let left = good.len() - 112;
     assert_eq!(
-        with(MAGIC + FILESIZE * 8, b'f').fault,
+        with(MAGIC + 6 * 8, b'f').fault,
         Fault::PastEnd("data", 0xf000_0000, left)
     );
     assert_eq!(error(&good[..50]).fault, Fault::TruncatedHeader(50));

@@ -19,7 +19,7 @@ pub(crate) fn pack(content: &[u8], flags: u8) -> Vec<u8> {
         image.extend([0x12, 0x34]);
     }
     image.extend(compress_to_vec(content, 6));
-    image.extend(crc32fast::hash(content).to_le_bytes());
+    image.extend(checksum::of(content).to_le_bytes());
     image.extend((content.len() as u32).to_le_bytes());
     image
 }

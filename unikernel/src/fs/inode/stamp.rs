@@ -14,7 +14,7 @@ pub(super) const DAY: i64 = 24 * 60 * 60;
 
 /// The time of boot, for files that are there from the start: what the wall clock says then is found
 /// out only when somebody asks, because asking a machine's clock is slow.
-pub const AT_BOOT: (i64, u32) = (i64::MIN, 0);
+pub const AT_BOOT: (i64, u32) = (i64::MIN, u32::MAX);
 
 impl Stamp {
     pub(super) fn new((seconds, nanoseconds): (i64, u32)) -> Self {
@@ -28,7 +28,7 @@ impl Stamp {
     #[inline]
     pub fn get(&self) -> (i64, u32) {
         let time = (self.seconds.load(Relaxed), self.nanoseconds.load(Relaxed));
-        if time.0 == AT_BOOT.0 { at_boot() } else { time }
+        if time.1 == AT_BOOT.1 { at_boot() } else { time }
     }
 
     /// As it is stored: the time of boot is before every other.
@@ -41,7 +41,7 @@ impl Stamp {
     #[inline(always)]
     pub fn known(&self) -> Option<(i64, u32)> {
         let time = self.raw();
-        (time.0 != AT_BOOT.0).then_some(time)
+        (time.1 != AT_BOOT.1).then_some(time)
     }
 
     /// Sets it.

@@ -28,6 +28,12 @@ impl Span {
     /// The largest offset (`OFFSET_MAX`).
     pub const END: u64 = i64::MAX as u64;
 
+    /// Everything.
+    const ALL: Self = Self {
+        first: 0,
+        last: Self::END,
+    };
+
     /// From `first` to `last`, both of them included. `None` when that is no span.
     pub const fn new(first: u64, last: u64) -> Option<Self> {
         if first <= last && last <= Self::END {
@@ -145,6 +151,12 @@ impl Records {
         others
             .flat_map(|holder| holder.within(span))
             .find(|held| held.mode.excludes(mode))
+    }
+
+    /// All locks of `owner`, in order.
+    pub fn of(&self, owner: Owner) -> impl Iterator<Item = Record> + '_ {
+        let held = self.0.iter().filter(move |holder| holder.owner == owner);
+        held.flat_map(|holder| holder.within(Span::ALL))
     }
 
     /// The first lock of `owner` that overlaps `span`.

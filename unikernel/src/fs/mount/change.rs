@@ -10,6 +10,7 @@ use crate::errno::Errno;
 use crate::fs::dcache::DentryId;
 use crate::fs::fd;
 use crate::fs::inode::now;
+use crate::fs::notify::hooks;
 use crate::fs::pages::{Quota, Usage};
 use crate::fs::rc::Ref;
 use crate::fs::super_block::{FsType, SuperBlock};
@@ -205,6 +206,7 @@ impl Vfs {
 
     /// Frees a tree with nobody in it: its root and all below.
     fn free_tree(&mut self, root: DentryId) {
+        hooks::unmounted(&self.cache, root);
         let mut at = root;
         loop {
             if let Some(child) = self.cache.first_child(at) {

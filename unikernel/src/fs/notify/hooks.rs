@@ -6,10 +6,14 @@ use super::{Place, UNLINKED, Watches, deliver, is_active, renamed};
 use crate::errno::SysResult;
 use crate::fs::dcache::{Dcache, DentryId};
 use crate::fs::file::Description;
-use crate::fs::inode::Inode;
+use crate::fs::inode::{Inode, file_type};
+use crate::fs::rc::Ref;
 use crate::fs::vfs::vfs;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
 use linux_raw_sys::general::{
-    IN_ATTRIB, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_MODIFY, NAME_MAX,
+    IN_ACCESS, IN_ATTRIB, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_MODIFY,
+    NAME_MAX, S_IFDIR, S_IFREG,
 };
 
 /// A name as it was.
@@ -39,6 +43,14 @@ fn tell_itself(inode: &Inode, mask: u32) {
 #[cold]
 #[inline(never)]
 fn tell_of_file(file: &Description, mask: u32) {
+    if file.is_silent() {
+        return;
+    }
+    // Who may see a directory need not learn when its devices and pipes are used.
+    let is_plain = matches!(file_type(file.inode().mode()), S_IFREG | S_IFDIR);
+    if !is_plain && mask & (IN_ACCESS | IN_MODIFY) != 0 {
+        return tell_itself(file.inode(), mask);
+    }
     let (cache, id) = (&vfs().cache, file.dentry());
     let is_unlinked = !cache.is_linked(id) && cache.parent(id).is_some();
     tell(cache, id, if is_unlinked { mask | UNLINKED } else { mask });
@@ -138,6 +150,53 @@ pub fn dropped(inode: Option<&Inode>) {
     {
         watches.deleted();
     }
+}
+
+/// The file system with this root is about to be freed.
+#[inline(always)]
+pub fn unmounted(cache: &Dcache, root: DentryId) {
+    if is_active() {
+        tell_of_unmount(cache, root);
+    }
+}
+
+/// Tells who watches any of its files, the latest first.
+#[cold]
+#[inline(never)]
+fn tell_of_unmount(cache: &Dcache, root: DentryId) {
+    let mut watched: Vec<Ref<Inode>> = Vec::new();
+    let mut at = Some(root);
+    while let Some(id) = at {
+        // Without memory for it a watch ends without a word.
+        if let Some(inode) = cache.inode(id)
+            && watches(inode).is_some()
+            && watched.try_reserve(1).is_ok()
+        {
+            watched.push(inode.clone());
+        }
+        at = next_in_tree(cache, root, id);
+    }
+    watched.sort_unstable_by_key(|inode| Reverse(inode.ino));
+    for inode in watched {
+        if let Some(watches) = watches(&inode) {
+            watches.unmounted(inode.is_dir());
+        }
+    }
+}
+
+/// The dentry that follows another in a tree.
+fn next_in_tree(cache: &Dcache, root: DentryId, id: DentryId) -> Option<DentryId> {
+    let mut at = id;
+    if let Some(child) = cache.first_child(at) {
+        return Some(child);
+    }
+    while at != root {
+        if let Some(next) = cache.next_sibling(at) {
+            return Some(next);
+        }
+        at = cache.parent(at)?;
+    }
+    None
 }
 
 /// `file` was moved, over `replaced` if there was something.

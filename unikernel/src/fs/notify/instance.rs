@@ -223,6 +223,19 @@ impl Instance {
     }
 }
 
+/// A watch as `fdinfo` shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    /// Its number.
+    pub number: i32,
+    /// The number of the inode.
+    pub inode: u64,
+    /// The minor number of its device.
+    pub device: u32,
+    /// Events wanted, and flags that stay.
+    pub mask: u32,
+}
+
 /// How many there are.
 static INSTANCES: Limited = Limited::new(MAX_INSTANCES);
 
@@ -241,12 +254,13 @@ impl Inotify {
     }
 
     /// inotify_add_watch(2) of the file with these watches, which the caller may read; `mask` has
-    /// passed [`check_mask`]. Errors: `EINVAL`, `EEXIST`, `ENOSPC`, `ENOMEM`.
-    pub fn add(&self, file: &Watches, mask: u32) -> Result<i32, Errno> {
+    /// passed [`check_mask`]. `file` is its number and the minor number of its device. Errors:
+    /// `EINVAL`, `EEXIST`, `ENOSPC`, `ENOMEM`.
+    pub fn add(&self, watches: &Watches, file: (u64, u32), mask: u32) -> Result<i32, Errno> {
         if mask & IN_MASK_ADD != 0 && mask & IN_MASK_CREATE != 0 {
             return Err(Errno::EINVAL);
         }
-        file.list_or_new().add(&self.0, mask)
+        watches.list_or_new(file).add(&self.0, mask)
     }
 
     /// inotify_rm_watch(2). Errors: `EINVAL`.
@@ -283,6 +297,19 @@ impl Inotify {
     /// The queue that is woken when an event arrives, for poll(2).
     pub fn arrivals(&self) -> &Queue {
         &self.0.arrived
+    }
+
+    /// Calls `each` with every watch, the latest first.
+    pub fn show(&self, mut each: impl FnMut(Shown)) {
+        let state = self.0.state.lock();
+        for (number, list) in state.watched.iter().rev() {
+            each(Shown {
+                number: *number,
+                inode: list.file.0,
+                device: list.file.1,
+                mask: list.mask_of(&self.0).unwrap_or_default(),
+            });
+        }
     }
 
     /// `FIONREAD`: bytes that could be read.

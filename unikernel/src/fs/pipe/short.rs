@@ -2,15 +2,15 @@
 //! nobody to wake, no page to allocate or to free. Anything else is `None`, and nothing has happened
 //! then; the ordinary way takes it up.
 //!
-//! Nothing here may panic, allocate or touch a vector register.
+//! Nothing here may panic, allocate or change a vector register.
 
 use super::ring::Buffer;
-use super::{End, State, packets};
+use super::{End, PAGE, State, packets};
 use crate::uaccess::UserSlice;
 use core::mem;
 
 /// Most bytes that a short cut copies.
-const LONGEST: usize = 512;
+const LONGEST: usize = PAGE;
 
 /// Whether a transfer is short, and more than nothing.
 #[inline(always)]
@@ -111,15 +111,25 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_page_is_short() {
+        let (reader, writer) = End::pair().unwrap();
+        assert!(write(&writer, b"x").is_ok() && read(&reader, 1).is_ok());
+        for _ in 0..3 {
+            assert_eq!(put(&writer, &pattern(PAGE)), Some(PAGE));
+            assert_eq!(take(&reader, PAGE).unwrap(), pattern(PAGE));
+        }
+    }
+
+    #[test]
     fn what_is_not_simple_is_left_alone() {
         let (reader, writer) = End::pair().unwrap();
         assert_eq!((take(&reader, 1), put(&writer, b"")), (None, None));
         assert!(write(&writer, b"x").is_ok() && read(&reader, 1).is_ok());
-        assert_eq!(put(&writer, &pattern(513)), None);
+        assert_eq!(put(&writer, &pattern(LONGEST + 1)), None);
         assert_eq!(writer.write_short(nowhere(3), 0), None);
         assert_eq!(writer.write_short(from(b"p"), O_DIRECT), None);
         assert_eq!(put(&writer, b"abc"), Some(3));
-        assert_eq!((take(&reader, 0), take(&reader, 513)), (None, None));
+        assert_eq!((take(&reader, 0), take(&reader, LONGEST + 1)), (None, None));
         assert_eq!(reader.read_short(nowhere(3)), None);
         // Two buffers, of which the first is not enough.
         assert_eq!(write(&writer, &[1; 4096]), Ok(4096));

@@ -255,6 +255,37 @@ fn poll_tells_what_would_not_wait() {
     assert_eq!(writer.events(), output | POLLERR);
 }
 
+/// Whether `change` wakes those who wait at `end`.
+fn wakes<T>(end: &End, change: impl FnOnce() -> T) -> bool {
+    let places = end.enrol();
+    drop(change());
+    places.iter().flatten().any(|place| place.was_called())
+}
+
+#[test]
+fn every_change_wakes_those_who_wait_for_it() {
+    use super::splice::{splice, tee};
+    let (reader, writer) = End::pair().unwrap();
+    let (far_reader, far_writer) = End::pair().unwrap();
+    let (near, far) = (reader.pipe(), far_writer.pipe());
+    assert!(wakes(&reader, || write(&writer, &pattern(9000))));
+    assert!(!wakes(&writer, || write(&writer, b"x")));
+    assert!(wakes(&writer, || read(&reader, 10)));
+    assert!(!wakes(&reader, || read(&reader, 10)));
+    assert!(wakes(&far_reader, || tee(near, far, 9, true)));
+    assert!(wakes(&far_reader, || splice(near, far, 9, true)));
+    assert!(wakes(&writer, || splice(near, far, 9, true)));
+    let part = once(from(b"part"));
+    assert!(wakes(&reader, || near.vmsplice_from(part, true)));
+    assert!(wakes(&writer, || near.set_size(1 << 17, true)));
+    assert!(wakes(&reader, || drop(writer)));
+    assert!(wakes(&far_writer, || drop(far_reader)));
+    let fifo = Fifo::new();
+    let first = fifo.open(O_NONBLOCK).unwrap();
+    let write = linux_raw_sys::general::O_WRONLY;
+    assert!(wakes(&first, || fifo.open(write | O_NONBLOCK)));
+}
+
 #[test]
 fn readers_and_writers_wait_for_each_other() {
     let (reader, writer) = End::pair().unwrap();

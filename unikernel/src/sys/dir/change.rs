@@ -169,9 +169,10 @@ pub fn renameat2(
         return Err(Errno::EINVAL);
     }
     let (mut old_room, mut new_room) = (PathBuf::new(), PathBuf::new());
-    let (old, new) = (old_room.read(old)?, new_room.read(new)?);
+    let from = vfs().walk(old_dirfd, old_room.read(old)?, Goal::Name)?;
+    // Linux finds out that the second path is bad only now.
+    let new = new_room.read(new)?;
     let mut vfs = vfs();
-    let from = vfs.walk(old_dirfd, old, Goal::Name)?;
     let to = vfs.walk(new_dirfd, new, Goal::Name)?;
     vfs.rename(&from, to, flags)?;
     Ok(0)

@@ -29,6 +29,8 @@ struct Batch {
     used: usize,
     room: UserSlice,
     done: usize,
+    /// Records go out one by one, because the buffer is bad somewhere.
+    careful: bool,
 }
 
 impl Batch {
@@ -50,10 +52,17 @@ impl Batch {
             *to = from;
         }
         self.used += len;
-        if self.used > BATCH {
-            self.flush()?;
+        if !self.careful && self.used <= BATCH {
+            return Ok(true);
         }
-        Ok(true)
+        match self.flush() {
+            // What was delivered before counts; this entry is met again next time.
+            Err(_) if self.careful && self.done > 0 => {
+                self.used = 0;
+                Ok(false)
+            }
+            flushed => flushed.map(|()| true),
+        }
     }
 
     fn flush(&mut self) -> Result<(), Errno> {
@@ -74,38 +83,44 @@ pub fn getdents64(fd: i32, buffer: UserPtr<u8>, size: u32) -> SysResult {
     if !file.inode().is_dir() {
         return Err(Errno::ENOTDIR);
     }
+    // Linux takes the size for a signed number.
+    let size = if size > i32::MAX as u32 { 0 } else { size };
+    let room = UserSlice::new(buffer.address(), size as usize);
+    let delivered = match deliver(&file, room, false) {
+        Err(Errno::EFAULT) => deliver(&file, room, true),
+        delivered => delivered,
+    };
+    if delivered != Err(Errno::ENOENT) {
+        hooks::file(&file, IN_ACCESS);
+    }
+    let (done, position) = delivered?;
+    file.set_position(position);
+    file.inode().accessed();
+    Ok(done)
+}
+
+/// Fills the application's buffer; returns the bytes and the position behind them.
+fn deliver(file: &Description, room: UserSlice, careful: bool) -> Result<(usize, u64), Errno> {
     let mut batch = Batch {
         bytes: [0; BATCH + RECORD_MAX],
         used: 0,
-        room: UserSlice::new(buffer.address(), size as usize),
+        room,
         done: 0,
+        careful,
     };
-    let start = file.position();
-    let mut position = start;
+    let mut position = file.position();
     let fits = {
         let mut vfs = vfs();
         if !vfs.cache.is_linked(file.dentry()) && file.inode().nlink() == 0 {
             return Err(Errno::ENOENT);
         }
-        fill(&mut vfs, &file, &mut position, &mut batch)
+        fill(&mut vfs, file, &mut position, &mut batch)?
     };
-    let result = fits.and_then(|fits| {
-        batch.flush()?;
-        if !fits && batch.done == 0 {
-            return Err(Errno::EINVAL);
-        }
-        Ok(batch.done)
-    });
-    hooks::file(&file, IN_ACCESS);
-    match result {
-        Ok(done) => {
-            file.set_position(position);
-            file.inode().accessed();
-            Ok(done)
-        }
-        // What was copied out before the fault would be lost; so it is listed again.
-        Err(errno) => Err(errno),
+    batch.flush()?;
+    if !fits && batch.done == 0 {
+        return Err(Errno::EINVAL);
     }
+    Ok((batch.done, position))
 }
 
 /// Adds records from a position on until one does not fit (`false`) or all are listed.

@@ -47,7 +47,7 @@ pub fn inotify_init1(flags: u32) -> SysResult {
     inode.count_names(1);
     let id = vfs().cache.add_nameless(Name::Static(b""), inode.clone())?;
     let status = O_RDONLY | (flags & O_NONBLOCK);
-    let file = File::new(Description::new(id, inode, status))?;
+    let file = File::new(Description::new(id, inode, status).silent())?;
     fd::insert(file, 0, flags & IN_CLOEXEC != 0)
 }
 
@@ -68,7 +68,8 @@ pub fn inotify_add_watch(fd: i32, path: UserPtr<u8>, mask: u32) -> SysResult {
     }
     let inotify = inotify(&file)?;
     let inode = find(path, mask)?;
-    let number = inotify.add(&inode.extras_or_new()?.watches, mask)?;
+    let watches = &inode.extras_or_new()?.watches;
+    let number = inotify.add(watches, (inode.ino, inode.sb.device), mask)?;
     Ok(number as usize)
 }
 

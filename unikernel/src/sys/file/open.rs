@@ -11,6 +11,7 @@ use crate::fs::namei::Vacant;
 use crate::fs::notify::hooks;
 use crate::fs::pages::PageStore;
 use crate::fs::path::{PathBuf, is_empty};
+use crate::fs::proc::Text;
 use crate::fs::rc::Ref;
 use crate::fs::super_block::FsType;
 use crate::fs::vfs::Vfs;
@@ -68,7 +69,7 @@ pub fn openat(dirfd: i32, path: UserPtr<u8>, flags: u32, mode: u32) -> SysResult
 
 /// Opens a dentry that was counted for it: waits for the other end of a FIFO, truncates.
 fn finish(id: DentryId, inode: Ref<Inode>, flags: u32, created: bool) -> Result<File, Errno> {
-    let kept = flags & !(O_CLOEXEC | __O_TMPFILE);
+    let kept = flags & !O_CLOEXEC;
     let mut truncation = 0;
     let opened = match &inode.kind {
         _ if flags & O_PATH != 0 => Ok(None),
@@ -167,7 +168,10 @@ fn make_nameless(
     inode.sb.check_writable()?;
     let inode = vfs.create_nameless(directory, empty(), new_mode(mode))?;
     inode.linkable.store(flags & O_EXCL == 0, Relaxed);
-    let id = vfs.cache.add_nameless(Name::Static(b""), inode)?;
+    let mut shown = Text::new();
+    shown.byte(b'#').dec(inode.ino);
+    let name = Name::copy(shown.as_bytes())?;
+    let id = vfs.cache.add_hidden(directory, name, inode)?;
     // The descriptor is its only user; the count from making it is given up by the caller's.
     vfs.cache.keep_for_user(id);
     Ok(id)

@@ -73,8 +73,13 @@ fn position_or_here(offset: i64) -> Result<Option<u64>, Errno> {
 const FLAGS: u32 = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
 
 fn check_flags(file: &Description, flags: u32, known: u32) -> Result<(), Errno> {
-    let may_wait = !matches!(file.inode().kind, Kind::File(_) | Kind::Dir);
-    if flags & !known != 0 || (flags & RWF_NOWAIT != 0 && may_wait && !file.is_nonblocking()) {
+    let may_wait = !matches!(file.inode().kind, Kind::File(_));
+    // What is read one buffer at a time knows no flags.
+    let plain = file.inode().is_dir() && flags & !RWF_HIPRI != 0;
+    if flags & !known != 0
+        || plain
+        || (flags & RWF_NOWAIT != 0 && may_wait && !file.is_nonblocking())
+    {
         Err(Errno::EOPNOTSUPP)
     } else {
         Ok(())
@@ -118,13 +123,16 @@ fn read_parts(
     file.check_readable()?;
     let mut parts = Parts::new(vector, count);
     let total = parts.check()?;
-    if total == 0 {
-        return Ok(0);
-    }
-    check_range(at.unwrap_or(0), total)?;
-    check_flags(&file, flags, FLAGS & !RWF_APPEND)?;
-    let done = file.read(&mut parts, total, at);
-    hooks::moved(&file, IN_ACCESS, done)
+    let done = if total == 0 {
+        0
+    } else {
+        check_range(at.unwrap_or(0), total)?;
+        check_flags(&file, flags, FLAGS)?;
+        file.read(&mut parts, total, at)?
+    };
+    // Unlike read(2), these say it even of a read at the end.
+    hooks::file(&file, IN_ACCESS);
+    Ok(done)
 }
 
 /// The buffers of an array of `iovec`, in order, cut so that they sum up to at most

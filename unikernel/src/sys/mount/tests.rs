@@ -202,3 +202,36 @@ fn a_short_page_of_options_is_enough() {
     assert_eq!(mount(NULL, cstr("m\0"), cstr("tmpfs\0"), 0, at), Ok(0));
     assert_eq!(about("m\0").f_blocks, 2);
 }
+
+#[test]
+fn short_cuts_see_what_is_mounted() {
+    use crate::sys::fast;
+    let _fs = boot();
+    let device = |path: &str| {
+        let mut about = [0u64; 18];
+        let room = UserPtr::<u8>::new(about.as_mut_ptr() as usize);
+        let done = fast::stat(cstr(path), room.cast());
+        done.or_else(|| crate::sys::dir::stat(cstr(path), room.cast()).ok())?;
+        Some(about[0])
+    };
+    let mut seen = vec![device("m\0").unwrap()];
+    for _ in 0..3 {
+        put("m", "tmpfs", MS_NOEXEC, "").unwrap();
+        seen.push(device("m\0").unwrap());
+        assert_eq!(device("m\0").as_ref(), seen.last());
+        assert_eq!(device("/m\0").as_ref(), seen.last());
+    }
+    while let Some(device_below) = seen.pop() {
+        assert_eq!(device("m\0"), Some(device_below));
+        let taken = take("m", 0);
+        assert_eq!(taken.is_ok(), !seen.is_empty());
+    }
+    put("m", "tmpfs", MS_NOEXEC, "").unwrap();
+    close(open(cstr("m/x\0"), O_RDWR | O_CREAT, 0o755).unwrap() as i32).unwrap();
+    assert_eq!(fast::access(cstr("m/x\0"), 0), Some(0));
+    assert_eq!(fast::access(cstr("m/x\0"), X_OK), None);
+    assert_eq!(take("m", MNT_EXPIRE), Err(Errno::EAGAIN));
+    assert!(device("m\0").is_some());
+    assert_eq!(take("m", MNT_EXPIRE), Err(Errno::EAGAIN));
+    assert_eq!(take("m", MNT_EXPIRE), Ok(0));
+}

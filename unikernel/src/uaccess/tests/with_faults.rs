@@ -273,7 +273,7 @@ fn copy_between(
             "vmovdqu [r13 + 32], ymm1",
             "vmovdqu [r13 + 64], ymm15",
             "vzeroupper",
-            copy = sym wide::lintel_ua_copy_wide,
+            copy = sym wide::lintel_ua_wide_copy,
             in("r12") before,
             in("r13") &mut after,
             in("r14") usize::from(lower),
@@ -313,8 +313,38 @@ fn wide_copies_leave_every_vector_register_as_it_was() {
 }
 
 #[test]
+fn upper_halves_of_zmm_registers_survive_a_wide_copy() {
+    if !is_x86_feature_detected!("avx512f") {
+        return;
+    }
+    let (from, mut to) = (pattern(4096), vec![0u8; 4096]);
+    let (before, mut after) = ([0x3bu8; 128], [0u8; 128]);
+    let left: usize;
+    // SAFETY: the CPU has AVX-512; otherwise as in `copy_between`.
+    unsafe {
+        asm!(
+            "vmovdqu64 zmm0, [r12]",
+            "vmovdqu64 zmm1, [r12 + 64]",
+            "call {copy}",
+            "vmovdqu64 [r13], zmm0",
+            "vmovdqu64 [r13 + 64], zmm1",
+            "vzeroupper",
+            copy = sym wide::lintel_ua_wide_copy,
+            in("r12") &before,
+            in("r13") &mut after,
+            in("rdi") to.as_mut_ptr(),
+            in("rsi") from.as_ptr(),
+            in("rdx") 4096,
+            lateout("rax") left,
+            clobber_abi("C"),
+        );
+    }
+    assert!(left == 0 && to == from && after == before);
+}
+
+#[test]
 fn fixups_cover_the_copies_and_nothing_around_them() {
-    let start = wide::lintel_ua_copy_wide as *const () as usize;
+    let start = wide::lintel_ua_wide_copy as *const () as usize;
     assert_eq!(fixup(start), None, "XGETBV does not touch memory");
     assert_eq!(fixup(read_path as *const () as usize), None);
     assert_eq!(fixup(0), None);

@@ -150,24 +150,29 @@ pub fn length(r: &mut Random) -> usize {
     }
 }
 
-/// A place in a file: mostly near its start or an edge of a page, seldom far out or impossible.
+/// A place in a file: mostly near its start or an edge of a page, seldom far out or impossible. Not
+/// in the last pages of all, in which Linux loses count when it looks for the end of data.
 pub fn place(r: &mut Random) -> i64 {
-    const END: i64 = i64::MAX;
+    const FAR: [i64; 6] = [
+        1 << 31,
+        (1 << 32) - 1,
+        1 << 40,
+        (1 << 40) + 5,
+        1 << 62,
+        i64::MAX - (1 << 30),
+    ];
     match r.below(80) {
         0 => r.pick(&[-1, -4096, i64::MIN]),
-        1 => r.pick(&[
-            END,
-            END - 1,
-            END - 100,
-            END - 4095,
-            END - 4096,
-            END - 10_000,
-        ]),
-        2 => r.pick(&[1 << 31, (1 << 32) - 1, 1 << 40, (1 << 40) + 5]),
+        1..3 => r.pick(&FAR),
         3..13 => 0,
         13..40 => (r.below(16) * PAGE) as i64 + r.pick(&[-1, 0, 0, 1]),
         _ => r.below(12 * PAGE) as i64,
     }
+}
+
+/// A place to read or write at: sometimes the very end, where nothing can be.
+pub fn any_place(r: &mut Random) -> i64 {
+    if r.chance(2) { i64::MAX } else { place(r) }
 }
 
 /// A size as an argument.

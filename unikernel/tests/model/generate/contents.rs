@@ -2,7 +2,7 @@
 
 use super::super::op::{Arg, Op};
 use super::super::random::Random;
-use super::args::{fd, length, number, path, place};
+use super::args::{any_place, fd, length, number, path, place};
 use super::{call, on_fd};
 
 /// read(2), write(2), pread(2), pwrite(2).
@@ -16,7 +16,7 @@ pub fn transfer(r: &mut Random, name: &'static str, call_number: i64) -> Op {
     };
     let mut args = vec![fd(r), buffer, number(len)];
     if [libc::SYS_pread64, libc::SYS_pwrite64].contains(&call_number) {
-        args.push(Arg::Int(place(r)));
+        args.push(Arg::Int(any_place(r)));
     }
     call(name, call_number, args)
 }
@@ -29,10 +29,10 @@ pub fn vector(r: &mut Random, name: &'static str, call_number: i64) -> Op {
     let fill = writes.then(|| r.next() as u8);
     let mut args = vec![fd(r), Arg::Pieces(lengths, fill), number(count)];
     if [libc::SYS_preadv2, libc::SYS_pwritev2].contains(&call_number) {
-        let at = if r.chance(20) { -1 } else { place(r) };
+        let at = if r.chance(20) { -1 } else { any_place(r) };
         let flags = r.some_of(&[libc::RWF_APPEND, libc::RWF_SYNC], 15);
         let flags = flags | if r.chance(3) { 1 << 20 } else { 0 };
-        args.extend([Arg::Int(at), Arg::Int(0), Arg::Int(flags.into())]);
+        args.extend([Arg::Int(at), Arg::Int(0), Arg::Bits(flags.into())]);
     }
     call(name, call_number, args)
 }
@@ -88,7 +88,7 @@ pub fn fallocate(r: &mut Random) -> Op {
 }
 
 fn offset(r: &mut Random) -> Arg {
-    Arg::Offset(r.chance(60).then(|| place(r)))
+    Arg::Offset(r.chance(60).then(|| any_place(r)))
 }
 
 /// copy_file_range(2).

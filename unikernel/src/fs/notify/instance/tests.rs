@@ -3,6 +3,9 @@ use super::*;
 use crate::fs::testing::alone;
 use linux_raw_sys::general::{IN_ACCESS, IN_CREATE, IN_MODIFY};
 
+/// What a file is shown as.
+const FILE: (u64, u32) = (0x12, 3);
+
 /// Words of the header of an event, and its name with the padding.
 type Read = ([u32; 4], Vec<u8>);
 
@@ -25,7 +28,7 @@ fn read(inotify: &Inotify, room: usize) -> Result<Vec<Read>, Errno> {
 
 fn watching(watches: &Watches) -> Inotify {
     let inotify = Inotify::new().unwrap();
-    assert_eq!(inotify.add(watches, IN_ALL_EVENTS), Ok(1));
+    assert_eq!(inotify.add(watches, FILE, IN_ALL_EVENTS), Ok(1));
     inotify
 }
 
@@ -121,7 +124,7 @@ fn numbers_are_not_used_again() {
     let _alone = alone();
     let files = [const { Watches::new() }; 3];
     let inotify = Inotify::new().unwrap();
-    let add = |file: usize| inotify.add(&files[file], IN_ACCESS);
+    let add = |file: usize| inotify.add(&files[file], FILE, IN_ACCESS);
     assert_eq!((add(0), add(1), add(0)), (Ok(1), Ok(2), Ok(1)));
     assert_eq!(
         (inotify.remove(1), inotify.remove(1)),
@@ -169,5 +172,5 @@ fn flags_and_masks_are_checked() {
     }
     let inotify = Inotify::new().unwrap();
     let mask = IN_ACCESS | IN_MASK_ADD | IN_MASK_CREATE;
-    assert_eq!(inotify.add(&Watches::new(), mask), Err(Errno::EINVAL));
+    assert_eq!(inotify.add(&Watches::new(), FILE, mask), Err(Errno::EINVAL));
 }

@@ -154,7 +154,11 @@ fn pages_come_from_a_file_by_reference() {
     let (reader, writer) = End::pair().unwrap();
     let mut file = Pages::with(&[4096, 4096, 100]);
     let pages: Vec<Page> = file.pages.iter().map(|page| page.0.clone()).collect();
+    let places = (reader.enrol(), writer.enrol());
     assert_eq!(writer.pipe().splice_from(&mut file, 9999, true), Ok(8292));
+    assert!(places.0.iter().flatten().all(|place| place.was_called()));
+    assert!(!places.1.iter().flatten().any(|place| place.was_called()));
+    drop(places);
     let first = reader.pipe().lock().ring.iter().next().cloned().unwrap();
     assert!(first.page().is(&pages[0]));
     // Nothing is appended to the file's last page.
@@ -201,7 +205,10 @@ fn a_file_takes_whole_pages_and_what_it_has_room_for() {
         Err(Errno::EAGAIN)
     );
     assert_eq!(write(&writer, &pattern(12000)), Ok(12000));
+    let places = writer.enrol();
     assert_eq!(reader.pipe().splice_to(&mut file, 8192, true), Ok(8192));
+    assert!(places.iter().flatten().all(|place| place.was_called()));
+    drop(places);
     assert_eq!((file.moved, file.taken.len()), (2, 8192));
     // A page that a file has now is no spare.
     assert!(reader.pipe().lock().spare.is_none());

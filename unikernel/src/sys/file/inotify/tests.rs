@@ -1,19 +1,20 @@
 use super::*;
-use crate::fs::Stdin;
+use crate::fs::proc::Text;
 use crate::fs::testing::{Packer, boot_with, cstr};
+use crate::fs::{Stdin, facts};
 use crate::sys::dir::{
-    chmod, chown, ftruncate, getdents64, link, mkdir, rename, renameat2, rmdir, symlink, truncate,
-    unlink, utimensat,
+    chmod, chown, ftruncate, getdents64, link, mkdir, readlink, rename, renameat2, rmdir, symlink,
+    truncate, unlink, utimensat,
 };
-use crate::sys::fast;
+use crate::sys::{self, fast};
 use crate::sys::file::{close, dup, fcntl, ioctl, lseek, open, pread64, read, write};
 use linux_raw_sys::general::{
     __kernel_timespec as Time, F_GETFL, IN_ALL_EVENTS, IN_CREATE, IN_ISDIR, IN_MODIFY, IN_NONBLOCK,
-    O_CREAT, O_PATH, O_RDWR, O_TRUNC, RENAME_EXCHANGE, UTIME_OMIT,
+    O_CREAT, O_PATH, O_RDWR, O_TMPFILE, O_TRUNC, RENAME_EXCHANGE, UTIME_OMIT,
 };
 use linux_raw_sys::ioctl::FIONREAD;
 
-const NAMES: [(u32, &str); 13] = [
+const NAMES: [(u32, &str); 14] = [
     (0x1, "ACCESS"),
     (0x2, "MODIFY"),
     (0x4, "ATTRIB"),
@@ -26,6 +27,7 @@ const NAMES: [(u32, &str); 13] = [
     (0x200, "DELETE"),
     (0x400, "DELETE_SELF"),
     (0x800, "MOVE_SELF"),
+    (0x2000, "UNMOUNT"),
     (0x8000, "IGNORED"),
 ];
 
@@ -218,6 +220,15 @@ fn descriptors_are_what_linux_makes_them() {
     assert_eq!(write(fd, at(b"x"), 1), Err(Errno::EBADF));
     assert_eq!((lseek(fd, 5, 0), lseek(fd, 0, 1)), (Ok(0), Ok(0)));
     assert_eq!(pread64(fd, at(b"x"), 1, 0), Err(Errno::ESPIPE));
+    let mut shown = Text::new();
+    assert_eq!(watch(fd, "d\0", IN_MODIFY), Ok(1));
+    facts::source()
+        .files
+        .descriptor_extra(fd as u32, &mut shown);
+    let inode = fd::get(file("d\0", 0)).unwrap().inode().clone();
+    let place = format!("ino:{:x} sdev:{:x}", inode.ino, inode.sb.device);
+    let wanted = format!("inotify wd:1 {place} mask:2 ignored_mask:0 \n");
+    assert_eq!(shown.as_bytes(), wanted.as_bytes());
     let mut count = 0i32;
     let argument = UserPtr::new(core::ptr::from_mut(&mut count) as usize);
     assert_eq!(watch(fd, "d\0", IN_CREATE), Ok(1));
@@ -267,4 +278,54 @@ fn watches_end_with_the_last_descriptor() {
     close(file("d/f\0", 0)).unwrap();
     assert_eq!(seen(copy), "1 OPEN f, 1 CLOSE_NOWRITE f");
     assert!(close(copy).is_ok() && !crate::fs::notify::is_active());
+}
+
+#[test]
+fn files_without_names_have_numbers_for_them() {
+    let (_fs, fd) = boot();
+    assert_eq!(watch(fd, "d\0", IN_ALL_EVENTS), Ok(1));
+    let open = file("d\0", O_TMPFILE | O_RDWR);
+    let name = format!("#{}", fd::get(open).unwrap().inode().ino);
+    write(open, at(b"x"), 1).unwrap();
+    let path = format!("/proc/self/fd/{open}\0");
+    let room = [0u8; 40];
+    let len = readlink(cstr(&path), at(&room), 40).unwrap();
+    assert_eq!(&room[..len], format!("/d/{name} (deleted)").as_bytes());
+    assert_eq!(rmdir(cstr("d/s\0")), Ok(0));
+    close(open).unwrap();
+    let wanted = format!("1 OPEN {name}, 1 MODIFY {name}, 1 DELETE/ s, 1 CLOSE_WRITE {name}");
+    assert_eq!(seen(fd), wanted);
+}
+
+#[test]
+fn directories_do_not_learn_when_devices_are_used() {
+    let (_fs, fd) = boot();
+    assert_eq!(watch(fd, "/dev\0", IN_ALL_EVENTS), Ok(1));
+    let null = file("/dev/null\0", O_RDWR);
+    assert_eq!(fast::write(null, at(b"x"), 1), None);
+    write(null, at(b"x"), 1).unwrap();
+    assert_eq!(seen(fd), "1 OPEN null");
+    assert_eq!(watch(fd, "/dev/null\0", IN_ALL_EVENTS), Ok(2));
+    write(null, at(b"x"), 1).unwrap();
+    close(null).unwrap();
+    assert_eq!(seen(fd), "2 MODIFY, 1 CLOSE_WRITE null, 2 CLOSE_WRITE");
+}
+
+#[test]
+fn watches_end_with_the_file_system() {
+    let (_fs, fd) = boot();
+    let mount = || sys::mount::mount(cstr("x\0"), cstr("d\0"), cstr("tmpfs\0"), 0, UserPtr::new(0));
+    assert_eq!(mount(), Ok(0));
+    mkdir(cstr("d/sub\0"), 0o755).unwrap();
+    close(file("d/sub/file\0", O_CREAT)).unwrap();
+    close(file("d/last\0", O_CREAT)).unwrap();
+    let paths = ["d/sub/file\0", "d\0", "d/sub\0", "d/last\0", "e\0"];
+    for (number, path) in paths.iter().enumerate() {
+        assert_eq!(watch(fd, path, IN_CREATE), Ok(number + 1));
+    }
+    assert_eq!(sys::mount::umount2(cstr("d\0"), 0), Ok(0));
+    let wanted = "4 UNMOUNT, 4 IGNORED, 1 UNMOUNT, 1 IGNORED, \
+                  3 UNMOUNT/, 3 IGNORED, 2 UNMOUNT/, 2 IGNORED";
+    assert_eq!(seen(fd), wanted);
+    assert_eq!((inotify_rm_watch(fd, 5), seen(fd)), (Ok(0), "5 IGNORED".into()));
 }

@@ -1,7 +1,8 @@
 use super::*;
 use crate::errno::Errno;
-use crate::fs::Stdin;
+use crate::fs::proc::Text;
 use crate::fs::testing::{Packer, boot_with, cstr};
+use crate::fs::{Stdin, facts};
 use crate::sys::fast;
 use crate::sys::file::{close, close_range, dup, dup2, fcntl, open};
 use linux_raw_sys::general::{
@@ -69,6 +70,20 @@ fn locks_of_a_description_end_with_it() {
     assert_eq!(lock(other, F_SETLK, F_RDLCK, 5), Err(Errno::EAGAIN));
     assert_eq!(flock(one, LOCK_EX), Ok(0));
     assert_eq!(flock(other, LOCK_SH | LOCK_NB), Err(Errno::EAGAIN));
+    let mut shown = Text::new();
+    facts::source()
+        .files
+        .descriptor_extra(copy as u32, &mut shown);
+    facts::source()
+        .files
+        .descriptor_extra(other as u32, &mut shown);
+    let inode = fd::get(copy).unwrap().inode().clone();
+    let file = format!("00:{:02x}:{}", inode.sb.device, inode.ino);
+    let wanted = format!(
+        "lock:\t1: FLOCK  ADVISORY  WRITE 1 {file} 0 EOF\n\
+         lock:\t2: OFDLCK ADVISORY  WRITE -1 {file} 0 9\n"
+    );
+    assert_eq!(shown.as_bytes(), wanted.as_bytes());
     assert_eq!(close(one), Ok(0));
     assert_eq!(lock(other, F_GETLK, F_RDLCK, 0), Ok(F_WRLCK));
     assert_eq!(flock(other, LOCK_SH | LOCK_NB), Err(Errno::EAGAIN));
