@@ -6,11 +6,13 @@
 //! Arguments name sections; without one, all are run. The sections of [`AS_ROOT`] need root's
 //! powers, and natively change nothing outside of the directory.
 
+mod advice;
 mod at;
 mod bad;
 mod copy;
 mod create;
 mod descriptors;
+mod expire;
 mod fixture;
 mod identity;
 mod inotify;
@@ -29,6 +31,7 @@ mod paths;
 mod permissions;
 mod rename;
 mod roots;
+mod sizes;
 mod space;
 mod sparse;
 mod status;
@@ -43,7 +46,7 @@ use test_support::sys::close_range;
 use test_support::{Section, run_sections};
 
 /// What any user can do.
-const SECTIONS: [Section; 24] = [
+const SECTIONS: [Section; 26] = [
     ("open", open::matrix),
     ("open-more", open::more),
     ("path-only", open::path_only),
@@ -59,6 +62,8 @@ const SECTIONS: [Section; 24] = [
     ("space", space::run),
     ("io", io_calls::run),
     ("copy", copy::run),
+    ("advice", advice::run),
+    ("sizes", sizes::run),
     ("times", times::run),
     ("modes", modes::run),
     ("status", status::run),
@@ -74,7 +79,7 @@ const SECTIONS: [Section; 24] = [
 const REFUSED: [Section; 2] = [("limits", limits::run), ("bad", bad::run)];
 
 /// What root can do.
-const AS_ROOT: [Section; 7] = [
+const AS_ROOT: [Section; 8] = [
     ("tmpfile", create::without_names),
     ("permissions", permissions::run),
     ("owners", owners::run),
@@ -82,6 +87,7 @@ const AS_ROOT: [Section; 7] = [
     ("dropped", identity::for_good),
     ("chroot", roots::run),
     ("mount", mounts::run),
+    ("expire", expire::run),
 ];
 
 fn main() -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! What few files have: locks, extended attributes, watches. An inode has one word for all of them.
 
+use super::inode::Inode;
 use super::notify::Watches;
 use super::rc::Ref;
 use super::{lock, xattr};
@@ -64,6 +65,39 @@ impl Drop for Lazy {
 impl fmt::Debug for Lazy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.get().fmt(f)
+    }
+}
+
+impl Inode {
+    /// Locks, attributes and watches, if it has or had any of them.
+    #[inline(always)]
+    pub fn extras(&self) -> Option<&Extras> {
+        self.extras.get()
+    }
+
+    /// The same, made if there are none. `ENOMEM`.
+    pub fn extras_or_new(&self) -> Result<&Extras, Errno> {
+        self.extras.get_or_new()
+    }
+
+    /// A descriptor of this file was closed (any but an `O_PATH` one): record locks end.
+    #[inline(always)]
+    pub fn descriptor_closed(&self) {
+        if lock::is_active()
+            && let Some(extras) = self.extras.get()
+        {
+            extras.locks.descriptor_closed();
+        }
+    }
+
+    /// An open file of this inode, with this identity, is about to be no more: its locks end.
+    #[inline(always)]
+    pub fn description_closed(&self, identity: u64) {
+        if lock::is_active()
+            && let Some(extras) = self.extras.get()
+        {
+            extras.locks.description_closed(identity);
+        }
     }
 }
 

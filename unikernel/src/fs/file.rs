@@ -5,7 +5,6 @@ use super::device::Device;
 use super::generated;
 use super::guard::{self, Cut};
 use super::inode::{Inode, Kind};
-use super::lock;
 use super::notify::hooks;
 use super::pipe::End;
 use super::proc::Content;
@@ -42,7 +41,7 @@ pub struct Description {
     /// Of a pipe: the end that is open.
     end: Option<End>,
     /// Nobody learns what is done with it.
-    is_silent: bool,
+    pub(super) is_silent: bool,
 }
 
 impl Description {
@@ -66,11 +65,6 @@ impl Description {
     pub const fn silent(mut self) -> Self {
         self.is_silent = true;
         self
-    }
-
-    /// Whether inotify(7) says nothing of it.
-    pub const fn is_silent(&self) -> bool {
-        self.is_silent
     }
 
     /// The same for a pipe, of which `end` is open.
@@ -159,23 +153,6 @@ impl Description {
             Kind::Device(device) => !device.is_console(),
             Kind::Fifo(_) | Kind::Socket | Kind::Inotify(_) => false,
             _ => true,
-        }
-    }
-
-    /// A number that no other open file has while this one lives: the owner of its locks.
-    #[inline(always)]
-    pub fn identity(&self) -> u64 {
-        core::ptr::from_ref(self).addr() as u64
-    }
-
-    /// What a lock asks of it.
-    pub fn lock_owner(&self) -> lock::Opened {
-        lock::Opened {
-            description: self.identity(),
-            position: self.position(),
-            size: self.inode.size(),
-            readable: self.is_readable(),
-            writable: self.is_writable(),
         }
     }
 

@@ -98,12 +98,17 @@ pub fn inflate(image: &[u8], start: usize) -> Result<Member, Error> {
         Some(last) => u64::from(u32::from_le_bytes(*last)),
         None => 0,
     };
-    let content = match inflater.into_room_for(stated)? {
+    let guessed = match inflater.fill(stated) {
+        Ok(content) => content.filter(|content| content.len() as u64 == stated),
+        Err(error) if matches!(error.fault, Fault::Memory(..)) => None,
+        Err(error) => return Err(error),
+    };
+    let content = match guessed {
         Some(content) => content,
         None => {
+            // Those bytes say something else, or something wrong.
             let len = inflater.measure()?;
-            let content = inflater.into_room_for(len)?;
-            content.ok_or(inflater.error(Fault::Data))?
+            inflater.fill(len)?.ok_or(inflater.error(Fault::Data))?
         }
     };
     let (trailer, end) = (inflater.end, inflater.end + TRAILER);
@@ -213,7 +218,7 @@ impl<'a> Inflater<'a> {
     }
 
     /// The whole content, if it fits `len` bytes.
-    fn into_room_for(&mut self, len: u64) -> Result<Option<Vec<u8>>, Error> {
+    fn fill(&mut self, len: u64) -> Result<Option<Vec<u8>>, Error> {
         self.restart();
         if len > (self.image.len() - self.start) as u64 * MOST_RATIO {
             return Ok(None);

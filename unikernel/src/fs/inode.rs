@@ -7,9 +7,8 @@ pub use stamp::{AT_BOOT, Stamp, now};
 use stamp::DAY;
 
 use super::device::Device;
-use super::extras::{Extras, Lazy};
+use super::extras::Lazy;
 use super::guard::Seals;
-use super::lock;
 use super::name::PADDING;
 use super::notify::Inotify;
 use super::pages::PageStore;
@@ -121,7 +120,8 @@ pub struct Inode {
     pub seals: Seals,
     /// Made by `O_TMPFILE` without `O_EXCL`: it may get its first name later.
     pub linkable: AtomicBool,
-    extras: Lazy,
+    /// Locks, attributes, watches.
+    pub(super) extras: Lazy,
 }
 
 impl Inode {
@@ -223,37 +223,6 @@ impl Inode {
     pub fn set_owner(&self, (uid, gid): (u32, u32)) {
         self.uid.store(uid, Relaxed);
         self.gid.store(gid, Relaxed);
-    }
-
-    /// Locks, attributes and watches, if it has or had any of them.
-    #[inline(always)]
-    pub fn extras(&self) -> Option<&Extras> {
-        self.extras.get()
-    }
-
-    /// The same, made if there are none. `ENOMEM`.
-    pub fn extras_or_new(&self) -> Result<&Extras, Errno> {
-        self.extras.get_or_new()
-    }
-
-    /// A descriptor of this file was closed (any but an `O_PATH` one): record locks end.
-    #[inline(always)]
-    pub fn descriptor_closed(&self) {
-        if lock::is_active()
-            && let Some(extras) = self.extras.get()
-        {
-            extras.locks.descriptor_closed();
-        }
-    }
-
-    /// An open file of this inode, with this identity, is about to be no more: its locks end.
-    #[inline(always)]
-    pub fn description_closed(&self, identity: u64) {
-        if lock::is_active()
-            && let Some(extras) = self.extras.get()
-        {
-            extras.locks.description_closed(identity);
-        }
     }
 
     /// Number of names (for a directory 2 and its subdirectories).

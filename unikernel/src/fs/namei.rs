@@ -34,6 +34,7 @@ impl Vfs {
         if walked.found.is_some() {
             return Err(Errno::EEXIST);
         }
+        walked.check_length()?;
         let name = walked.name.ok_or(Errno::ENOENT)?;
         if walked.slash && !is_dir {
             return Err(Errno::ENOENT);
@@ -107,11 +108,14 @@ impl Vfs {
         if !Ref::same(&directory.sb, &inode.sb) {
             return Err(Errno::EXDEV);
         }
+        permission::link(inode)?;
         self.check_linked(at.directory)?;
         self.check_creation(at.directory, 0)?;
-        permission::link(inode)?;
         if inode.is_dir() {
             return Err(Errno::EPERM);
+        }
+        if inode.nlink() == 0 && !inode.may_be_linked() {
+            return Err(Errno::ENOENT);
         }
         if inode.nlink() >= LINK_MAX {
             return Err(Errno::EMLINK);
@@ -212,6 +216,7 @@ impl Vfs {
         }
         old_parent.sb.check_writable()?;
         let id = from.found()?;
+        to.check_length()?;
         let inode = self.inode(id)?.clone();
         let exchange = flags & RENAME_EXCHANGE != 0;
         if to.found.is_some() && flags & RENAME_NOREPLACE != 0 {
@@ -257,10 +262,6 @@ impl Vfs {
             // Two names of one file: nothing happens.
             return Ok(());
         }
-        self.check_new_parent(inode, (old_parent, new_parent))?;
-        if let Some(target) = target.as_ref().filter(|_| flags & RENAME_EXCHANGE != 0) {
-            self.check_new_parent(target, (old_parent, new_parent))?;
-        }
         permission::delete(old_parent, inode)?;
         match &target {
             Some(target) => permission::delete(new_parent, target)?,
@@ -277,6 +278,10 @@ impl Vfs {
                 (false, true) => return Err(Errno::EISDIR),
                 _ => {}
             }
+        }
+        self.check_new_parent(inode, (old_parent, new_parent))?;
+        if let Some(target) = target.as_ref().filter(|_| flags & RENAME_EXCHANGE != 0) {
+            self.check_new_parent(target, (old_parent, new_parent))?;
         }
         self.check_removable(old_parent, id)?;
         if let Some(to) = to.found {
@@ -301,35 +306,17 @@ impl Vfs {
             old_parent.touch();
             new_parent.touch();
             if let Some(name) = old_name {
-                let target = target.as_deref();
-                self.tell_of_move((id, inode), parents, &name, target, exchanges);
+                let (from, to) = (
+                    (&**old_parent, &*name),
+                    (&**new_parent, self.cache.name(id)),
+                );
+                hooks::moved_name(from, to, inode, target.as_deref(), exchanges);
             }
         }
         if let Some(other) = other {
             self.cache.put(other);
         }
         result
-    }
-
-    /// Tells those who watch of a move, or of two.
-    #[cold]
-    fn tell_of_move(
-        &self,
-        (id, inode): (DentryId, &Inode),
-        (old_parent, new_parent): (&Ref<Inode>, &Ref<Inode>),
-        old_name: &[u8],
-        target: Option<&Inode>,
-        exchanged: bool,
-    ) {
-        let from = (&**old_parent, old_name);
-        let to = (&**new_parent, self.cache.name(id));
-        match target {
-            Some(target) if exchanged => {
-                hooks::moved_name(from, to, inode, None);
-                hooks::moved_name(to, from, target, None);
-            }
-            replaced => hooks::moved_name(from, to, inode, replaced),
-        }
     }
 
     /// A directory that gets another parent has its `..` changed: one must be allowed to write it.

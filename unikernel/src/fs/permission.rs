@@ -23,14 +23,20 @@ pub fn access(inode: &Inode, wanted: u32) -> Result<(), Errno> {
 }
 
 fn check(inode: &Inode, wanted: u32, cred: &Cred) -> Result<(), Errno> {
-    attributes(inode).check(wanted, cred)?;
-    match &inode.kind {
-        // There the permissions hold for root, too.
-        Kind::Proc(node) if node.is_strict() && wanted & MAY_WRITE & !granted(inode) != 0 => {
-            Err(Errno::EACCES)
-        }
-        _ => Ok(()),
+    let node = match &inode.kind {
+        Kind::Proc(node) => Some(node),
+        _ => None,
+    };
+    if node.is_some_and(|node| node.lists_descriptors()) {
+        return Ok(());
     }
+    attributes(inode).check(wanted, cred)?;
+    // There the permissions hold for root, too.
+    let is_strict = node.is_some_and(|node| node.is_strict());
+    if is_strict && wanted & MAY_WRITE & !granted(inode) != 0 {
+        return Err(Errno::EACCES);
+    }
+    Ok(())
 }
 
 /// What anybody at all may do with a file.
@@ -61,7 +67,7 @@ pub fn search(directory: &Inode) -> Result<(), Errno> {
 #[cold]
 #[inline(never)]
 fn search_as_other(directory: &Inode, cred: &Cred) -> Result<(), Errno> {
-    attributes(directory).check(MAY_EXEC, cred)
+    check(directory, MAY_EXEC, cred)
 }
 
 /// Whether names may be made in a directory.
@@ -148,4 +154,37 @@ pub fn open(inode: &Inode, flags: u32) -> Result<(), Errno> {
 /// Whether it is the process's file, or as good as that. `EPERM`.
 pub fn own(inode: &Inode) -> Result<(), Errno> {
     attributes(inode).check_owner(cred::current())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::errno::Errno;
+    use crate::fs::Stdin;
+    use crate::fs::testing::{Packer, boot_with, cstr};
+    use crate::sys::dir::{mknod, renameat2};
+    use crate::sys::file::{fcntl, open};
+    use crate::sys::identity::setuid;
+    use linux_raw_sys::general::{
+        AT_FDCWD, F_SETFL, O_CREAT, O_NOATIME, O_PATH, O_RDWR, RENAME_WHITEOUT, S_IFBLK, S_IFCHR,
+    };
+
+    #[test]
+    fn an_ordinary_user_may_do_less() {
+        let packer = Packer::default().file("f", b"").entry(0o041_777, "d", b"");
+        let _fs = boot_with(Some(packer), Stdin::Null);
+        let other = open(cstr("f\0"), 0, 0).unwrap() as i32;
+        assert_eq!(setuid(1000), Ok(0));
+        let own = open(cstr("d/own\0"), O_CREAT | O_RDWR, 0o600).unwrap() as i32;
+        let hide = |fd| fcntl(fd, F_SETFL, O_NOATIME as usize);
+        assert_eq!((hide(other), hide(own)), (Err(Errno::EPERM), Ok(0)));
+        let path = format!("/proc/self/fd/{own}\0");
+        assert!(
+            open(cstr(&path), O_PATH, 0).is_ok() && open(cstr("/proc/self/fd\0"), 0, 0).is_ok()
+        );
+        assert_eq!(mknod(cstr("d/c\0"), S_IFCHR, 0), Ok(0));
+        assert_eq!(mknod(cstr("d/b\0"), S_IFBLK, 0), Err(Errno::EPERM));
+        let (from, to) = (cstr("d/own\0"), cstr("d/to\0"));
+        let moved = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_WHITEOUT);
+        assert_eq!(moved, Ok(0));
+    }
 }

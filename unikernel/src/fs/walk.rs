@@ -75,12 +75,24 @@ pub struct Walked {
     pub slash: bool,
     /// The missing name, if the goal wants to make it.
     pub name: Option<Name>,
+    /// It is missing because no name can be so long. A goal of `Name` finds out only when it looks.
+    pub too_long: bool,
 }
 
 impl Walked {
-    /// The dentry found, or `ENOENT`.
+    /// The dentry found, or `ENOENT`, or `ENAMETOOLONG`.
     pub fn found(&self) -> Result<DentryId, Errno> {
+        self.check_length()?;
         self.found.ok_or(Errno::ENOENT)
+    }
+
+    /// `ENAMETOOLONG` if no name can be so long.
+    pub fn check_length(&self) -> Result<(), Errno> {
+        if self.too_long {
+            Err(Errno::ENAMETOOLONG)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -240,6 +252,7 @@ impl Walker<'_> {
             last,
             slash,
             name: None,
+            too_long: false,
         }
     }
 
@@ -264,7 +277,11 @@ impl Walker<'_> {
     #[inline(never)]
     fn miss(&mut self, part: &Component<'_>) -> Result<Option<DentryId>, Errno> {
         if part.name.len() > NAME_MAX as usize {
-            return Err(Errno::ENAMETOOLONG);
+            return if part.is_last && self.goal == Goal::Name {
+                Ok(None)
+            } else {
+                Err(Errno::ENAMETOOLONG)
+            };
         }
         generated::lookup(self.vfs, self.here, part.name)
     }
@@ -276,7 +293,8 @@ impl Walker<'_> {
             return Err(Errno::ENOENT);
         }
         let mut end = self.end(Last::Name, None, part.slash);
-        if self.goal.keeps_name() {
+        end.too_long = part.name.len() > NAME_MAX as usize;
+        if self.goal.keeps_name() && !end.too_long {
             end.name = Some(Name::copy(part.name)?);
         }
         Ok(Some(end))

@@ -11,13 +11,12 @@ type Tables = [[u32; 256]; 4];
 /// The table for a byte that is followed by 0, 1, 2, 3 others.
 fn tables() -> Tables {
     let mut tables = [[0; 256]; 4];
-    for byte in 0..256 {
-        let mut remainder = byte as u32;
+    for (byte, remainder) in (0u32..).zip(&mut tables[0]) {
+        *remainder = byte;
         for _ in 0..8 {
-            let carry = remainder & 1;
-            remainder = (remainder >> 1) ^ (POLYNOMIAL * carry);
+            let carry = *remainder & 1;
+            *remainder = (*remainder >> 1) ^ (POLYNOMIAL * carry);
         }
-        tables[0][byte] = remainder;
     }
     for followers in 1..4 {
         for byte in 0..256 {
@@ -65,7 +64,7 @@ mod tests {
 
     #[test]
     fn four_bytes_at_a_time_are_as_good_as_one() {
-        let bytes: Vec<u8> = (0..1000u32).map(|i| (i * i >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..1000u32).map(|i| ((i * i) >> 3) as u8).collect();
         let table = tables()[0];
         let mut sum = !0u32;
         for (len, &byte) in bytes.iter().enumerate() {

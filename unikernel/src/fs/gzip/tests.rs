@@ -128,3 +128,18 @@ fn faults_say_where_they_are() {
         "byte 0x12: the gzip data needs 5 KiB, 2 are free: give the VM more memory (--mem MIB)"
     );
 }
+
+#[test]
+fn a_length_that_belongs_to_something_else_costs_nothing() {
+    let content = sample(2000);
+    let mut image = pack(&content, 0);
+    let end = image.len();
+    // As if there were nearly two megabytes, and then as if there were one byte.
+    for last in [0x001d_0000_u32, 1] {
+        image.truncate(end);
+        image.extend(last.to_le_bytes());
+        let member = inflate(&image, 0).unwrap();
+        assert!(member.content == content);
+        assert_eq!(member.end, end);
+    }
+}

@@ -3,6 +3,7 @@
 use super::record::{Owner, Record, Span};
 use super::{Mode, Slot};
 use crate::errno::{Errno, SysResult};
+use crate::fs::file::Description;
 use crate::process::PID;
 use crate::uaccess::{Pod, UserPtr};
 use linux_raw_sys::general::{
@@ -39,6 +40,25 @@ pub struct Opened {
     pub readable: bool,
     /// Whether it is open for writing.
     pub writable: bool,
+}
+
+impl Description {
+    /// A number that no other open file has while this one lives: the owner of its locks.
+    #[inline(always)]
+    pub fn identity(&self) -> u64 {
+        core::ptr::from_ref(self).addr() as u64
+    }
+
+    /// What a lock asks of it.
+    pub fn lock_owner(&self) -> Opened {
+        Opened {
+            description: self.identity(),
+            position: self.position(),
+            size: self.inode().size(),
+            readable: self.is_readable(),
+            writable: self.is_writable(),
+        }
+    }
 }
 
 /// Whether a command of fcntl(2) is one of [`fcntl`]'s.

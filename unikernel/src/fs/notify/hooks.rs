@@ -43,7 +43,7 @@ fn tell_itself(inode: &Inode, mask: u32) {
 #[cold]
 #[inline(never)]
 fn tell_of_file(file: &Description, mask: u32) {
-    if file.is_silent() {
+    if file.is_silent {
         return;
     }
     // Who may see a directory need not learn when its devices and pipes are used.
@@ -199,23 +199,23 @@ fn next_in_tree(cache: &Dcache, root: DentryId, id: DentryId) -> Option<DentryId
     None
 }
 
-/// `file` was moved, over `replaced` if there was something.
+/// `file` was moved, over `other` if there was something; or the two were exchanged.
+#[cold]
 pub fn moved_name(
     from: (&Inode, &[u8]),
     to: (&Inode, &[u8]),
     file: &Inode,
-    replaced: Option<&Inode>,
+    other: Option<&Inode>,
+    exchanged: bool,
 ) {
     let place = |(directory, name)| Place {
         directory: watches(directory),
         name,
     };
-    let replaced = replaced.and_then(watches);
-    renamed(
-        place(from),
-        place(to),
-        watches(file),
-        file.is_dir(),
-        replaced,
-    );
+    let (from, to) = (place(from), place(to));
+    let replaced = other.filter(|_| !exchanged).and_then(watches);
+    renamed(from, to, watches(file), file.is_dir(), replaced);
+    if let Some(other) = other.filter(|_| exchanged) {
+        renamed(to, from, watches(other), other.is_dir(), None);
+    }
 }

@@ -113,8 +113,14 @@ impl Model {
         }
         let before = pages.start;
         for page in pages {
-            if self.states[page] != State::Hole {
-                continue;
+            match self.states[page] {
+                State::Hole => {}
+                // Reserved twice is as good as written.
+                State::Reserved => {
+                    self.states[page] = State::Own;
+                    continue;
+                }
+                State::Borrowed | State::Own => continue,
             }
             if self.used() >= limit {
                 for state in &mut self.states[before..page] {

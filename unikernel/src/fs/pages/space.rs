@@ -152,7 +152,12 @@ impl PageStore {
     /// Puts an empty page where there is a hole.
     fn reserve(&mut self, index: u64, quota: &Quota) -> Result<(), Errno> {
         let borrowed = || index < self.image_pages() && self.tree.get(index).is_none();
-        if self.own(index).is_some() || borrowed() {
+        if let Some(page) = self.own(index) {
+            // Linux takes a page that is reserved twice for one that was written.
+            page.set_filled(true);
+            return Ok(());
+        }
+        if borrowed() {
             return Ok(());
         }
         let page = new_page(quota)?;

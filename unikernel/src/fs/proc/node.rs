@@ -228,6 +228,17 @@ impl Node {
         !matches!(self.family, Family::Machine | Family::Process)
     }
 
+    /// Whether the process may search and list it whatever the mode says: its own descriptors
+    /// (`proc_fd_permission`).
+    pub const fn lists_descriptors(self) -> bool {
+        match self.entry.what {
+            What::Series(_, series) => {
+                matches!(series.member.what, What::Jump(Jump::Descriptor, _))
+            }
+            _ => false,
+        }
+    }
+
     /// The number in its name: of a descriptor, for instance.
     pub const fn number(self) -> u32 {
         self.number

@@ -38,7 +38,7 @@ static FILES: [Entry; 7] = [
 static INOTIFY: [Entry; 3] = [
     constant("max_queued_events", "16384\n"),
     constant("max_user_instances", "128\n"),
-    constant("max_user_watches", "8192\n"),
+    constant("max_user_watches", "65536\n"),
 ];
 
 static KERNEL: [Entry; 12] = [

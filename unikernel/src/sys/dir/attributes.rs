@@ -244,8 +244,16 @@ pub fn resize(inode: &Inode, size: u64) -> Result<u32, Errno> {
     permission::resize(inode, size)?;
     let old = store.lock().size();
     guard::resize(inode, old, size).map_err(Refused::raise)?;
-    store.lock().truncate(size, &inode.sb.quota);
-    inode.wrote();
+    let had_pages = {
+        let mut store = store.lock();
+        let had_pages = store.pages() > 0;
+        store.truncate(size, &inode.sb.quota);
+        had_pages
+    };
+    // As tmpfs has it: nothing was cut off, nothing changed.
+    if size != old || had_pages {
+        inode.wrote();
+    }
     let loses_bits = inode.mode() != mode;
     Ok(IN_MODIFY | if loses_bits { IN_ATTRIB } else { 0 })
 }

@@ -117,9 +117,6 @@ pub fn linkat(
     let new = buffer.read(new)?;
     let mut vfs = vfs();
     let at = vfs.vacant(new_dirfd, new, false)?;
-    if inode.nlink() == 0 && !inode.may_be_linked() {
-        return Err(Errno::ENOENT);
-    }
     vfs.link(&inode, at)?;
     Ok(0)
 }

@@ -6,13 +6,14 @@ use crate::console;
 use crate::errno::{Errno, SysResult};
 use crate::fs::device::Device;
 use crate::fs::fd::{self, File};
+use crate::fs::inode::file_type;
 use crate::fs::{file, permission};
 use crate::sync::SpinLock;
 use crate::sys;
 use crate::uaccess::UserPtr;
 use linux_raw_sys::general::{
     F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, F_GET_SEALS, F_GETFD, F_GETFL, F_SETFD, F_SETFL,
-    FD_CLOEXEC, O_NOATIME, O_NONBLOCK, termios, winsize,
+    FD_CLOEXEC, O_DIRECT, O_NOATIME, O_NONBLOCK, S_IFIFO, termios, winsize,
 };
 use linux_raw_sys::ioctl::{
     FIOCLEX, FIONBIO, FIONCLEX, FIONREAD, TCGETS, TCSETS, TCSETSF, TCSETSW, TIOCGWINSZ, TIOCSWINSZ,
@@ -45,10 +46,16 @@ pub fn fcntl(fd: i32, command: u32, argument: usize) -> SysResult {
     }
 }
 
-/// `F_SETFL`: only who owns a file may begin to hide that it is read (`EPERM`).
+/// `F_SETFL`: only who owns a file may begin to hide that it is read (`EPERM`), and `O_DIRECT` is for
+/// regular files of a tmpfs and pipes (`EINVAL`).
 fn set_flags(file: &File, flags: u32) -> SysResult {
+    let inode = file.inode();
     if flags & !file.flags() & O_NOATIME != 0 {
-        permission::own(file.inode())?;
+        permission::own(inode)?;
+    }
+    let is_pipe = file_type(inode.mode()) == S_IFIFO;
+    if flags & O_DIRECT != 0 && !is_pipe && inode.store().is_none() {
+        return Err(Errno::EINVAL);
     }
     file.set_flags(flags);
     Ok(0)
@@ -173,6 +180,8 @@ mod tests {
         assert_eq!(fcntl(fd, F_SETFL, (O_APPEND | O_CLOEXEC) as usize), Ok(0));
         assert_eq!(fcntl(fd, F_GETFL, 0), Ok((O_APPEND | O_LARGEFILE) as usize));
         assert_eq!(fcntl(fd, 999, 0), Err(Errno::EINVAL));
+        assert_eq!(fcntl(fd, F_SETFL, O_DIRECT as usize), Ok(0));
+        assert_eq!(fcntl(0, F_SETFL, O_DIRECT as usize), Err(Errno::EINVAL));
     }
 
     #[test]

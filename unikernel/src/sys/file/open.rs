@@ -1,6 +1,7 @@
 //! Descriptors: open(2), close(2), dup(2) and their kin.
 
 use super::lock;
+use crate::cred;
 use crate::errno::{Errno, SysResult};
 use crate::fs::dcache::DentryId;
 use crate::fs::fd::{self, File, LIMIT};
@@ -23,7 +24,7 @@ use crate::uaccess::UserPtr;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use linux_raw_sys::general::{
     __O_TMPFILE, AT_FDCWD, IN_OPEN, O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL,
-    O_LARGEFILE, O_NOFOLLOW, O_PATH, O_RDONLY, O_TRUNC, O_WRONLY, S_IFREG,
+    O_LARGEFILE, O_NOFOLLOW, O_PATH, O_RDONLY, O_TRUNC, O_WRONLY, S_IFREG, S_ISVTX, S_IWOTH,
 };
 
 /// From `linux/close_range.h`.
@@ -77,6 +78,8 @@ fn finish(id: DentryId, inode: Ref<Inode>, flags: u32, created: bool) -> Result<
         Kind::Fifo(fifo) => fifo.open(flags).map(Some),
         Kind::File(_) if flags & O_TRUNC != 0 && !created => resize(&inode, 0).map(|events| {
             truncation = events;
+            // Here the times change even if nothing was cut off.
+            inode.wrote();
             None
         }),
         _ => Ok(None),
@@ -131,9 +134,32 @@ fn find(
     match walked.found {
         Some(_) if exclusive => Err(Errno::EEXIST),
         Some(id) if flags & __O_TMPFILE != 0 => Ok((make_nameless(vfs, id, flags, mode)?, true)),
+        Some(id) if create => {
+            check_sticky(vfs, walked.directory, id)?;
+            Ok((id, false))
+        }
         Some(id) => Ok((id, false)),
         None if create => Ok((make(vfs, walked, mode)?, true)),
         None => Err(Errno::ENOENT),
+    }
+}
+
+/// Whether a file that was there may be opened with `O_CREAT`: in a sticky directory that everybody
+/// may write, a special file must be one's own or the directory's owner's (`may_create_in_sticky`;
+/// for regular files and FIFOs that is a setting, which is off by default).
+fn check_sticky(vfs: &Vfs, directory: DentryId, id: DentryId) -> Result<(), Errno> {
+    const SHARED: u32 = S_ISVTX | S_IWOTH;
+    let (directory, inode) = (vfs.inode(directory)?, vfs.inode(id)?);
+    let owner = inode.owner().0;
+    let is_free = matches!(inode.kind, Kind::File(_) | Kind::Fifo(_)) || inode.is_dir();
+    if is_free
+        || directory.mode() & SHARED != SHARED
+        || owner == directory.owner().0
+        || owner == cred::current().fsuid()
+    {
+        Ok(())
+    } else {
+        Err(Errno::EACCES)
     }
 }
 

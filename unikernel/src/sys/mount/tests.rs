@@ -197,7 +197,7 @@ fn only_who_may_mounts() {
 #[test]
 fn a_short_page_of_options_is_enough() {
     let _fs = boot();
-    let data = vec![b"size=8k\0".to_vec(), vec![b'x'; 100]].concat();
+    let data = [&b"size=8k\0"[..], &[b'x'; 100]].concat();
     let at = UserPtr::new(data.as_ptr() as usize);
     assert_eq!(mount(NULL, cstr("m\0"), cstr("tmpfs\0"), 0, at), Ok(0));
     assert_eq!(about("m\0").f_blocks, 2);

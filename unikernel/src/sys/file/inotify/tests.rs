@@ -6,8 +6,8 @@ use crate::sys::dir::{
     chmod, chown, ftruncate, getdents64, link, mkdir, readlink, rename, renameat2, rmdir, symlink,
     truncate, unlink, utimensat,
 };
-use crate::sys::{self, fast};
 use crate::sys::file::{close, dup, fcntl, ioctl, lseek, open, pread64, read, write};
+use crate::sys::{self, fast};
 use linux_raw_sys::general::{
     __kernel_timespec as Time, F_GETFL, IN_ALL_EVENTS, IN_CREATE, IN_ISDIR, IN_MODIFY, IN_NONBLOCK,
     O_CREAT, O_PATH, O_RDWR, O_TMPFILE, O_TRUNC, RENAME_EXCHANGE, UTIME_OMIT,
@@ -314,7 +314,15 @@ fn directories_do_not_learn_when_devices_are_used() {
 #[test]
 fn watches_end_with_the_file_system() {
     let (_fs, fd) = boot();
-    let mount = || sys::mount::mount(cstr("x\0"), cstr("d\0"), cstr("tmpfs\0"), 0, UserPtr::new(0));
+    let mount = || {
+        sys::mount::mount(
+            cstr("x\0"),
+            cstr("d\0"),
+            cstr("tmpfs\0"),
+            0,
+            UserPtr::new(0),
+        )
+    };
     assert_eq!(mount(), Ok(0));
     mkdir(cstr("d/sub\0"), 0o755).unwrap();
     close(file("d/sub/file\0", O_CREAT)).unwrap();
@@ -327,5 +335,8 @@ fn watches_end_with_the_file_system() {
     let wanted = "4 UNMOUNT, 4 IGNORED, 1 UNMOUNT, 1 IGNORED, \
                   3 UNMOUNT/, 3 IGNORED, 2 UNMOUNT/, 2 IGNORED";
     assert_eq!(seen(fd), wanted);
-    assert_eq!((inotify_rm_watch(fd, 5), seen(fd)), (Ok(0), "5 IGNORED".into()));
+    assert_eq!(
+        (inotify_rm_watch(fd, 5), seen(fd)),
+        (Ok(0), "5 IGNORED".into())
+    );
 }
