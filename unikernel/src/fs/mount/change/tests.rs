@@ -258,3 +258,22 @@ fn nothing_becomes_read_only_while_it_is_written() {
     assert_eq!(unmount("/", 0), Ok(()));
     assert_eq!(open(cstr("new\0"), O_RDWR | O_CREAT, 0), Err(Errno::EROFS));
 }
+
+#[test]
+fn who_watches_a_file_is_told_of_the_end() {
+    use crate::sys::file::inotify::{inotify_add_watch, inotify_init1};
+    use linux_raw_sys::general::{IN_IGNORED, IN_MODIFY, IN_UNMOUNT};
+    let _fs = boot();
+    let before = dentries();
+    mount("m", FsType::Tmpfs).unwrap();
+    close(make("m/file\0")).unwrap();
+    let watcher = inotify_init1(0).unwrap() as i32;
+    inotify_add_watch(watcher, cstr("m/file\0"), IN_MODIFY).unwrap();
+    assert_eq!(unmount("m", 0), Ok(()));
+    let mut events = [0u32; 8];
+    let room = UserPtr::new(events.as_mut_ptr() as usize);
+    assert_eq!(crate::sys::file::read(watcher, room, 32), Ok(32));
+    assert_eq!((events[1], events[5]), (IN_UNMOUNT, IN_IGNORED));
+    close(watcher).unwrap();
+    assert_eq!(dentries(), before);
+}
