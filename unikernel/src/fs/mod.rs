@@ -7,8 +7,9 @@
 //! - [`vfs`] is the name space: the dentry cache ([`dcache`]), the root, what is mounted;
 //! - an [`inode`] is a file apart from its names: [`pages`] are a regular one's content, [`pipe`] a
 //!   pipe's, a [`device`] is read and written by code, [`proc`] makes text when it is looked at;
-//! - [`mount`] builds the name space at boot and [`unpack`] fills the root from the archive that
-//!   [`cpio`] reads.
+//! - [`mount`] builds the name space at boot and changes it later; [`unpack`] fills the root from the
+//!   archives that [`cpio`] reads and [`gzip`] inflates;
+//! - [`guard`] says what must not be done to a file's content, [`copy`] passes content on.
 //!
 //! One CPU runs one system call at a time, so nothing here waits for a lock, and a path walk
 //! neither allocates nor counts references.
