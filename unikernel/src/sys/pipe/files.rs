@@ -5,6 +5,7 @@ use super::OpenFile;
 use crate::errno::{Errno, SysResult};
 use crate::fs::device::Device;
 use crate::fs::file::Description;
+use crate::fs::guard::{self, Refused};
 use crate::fs::inode::{Inode, Kind};
 use crate::fs::page::Page;
 use crate::fs::pipe::End;
@@ -96,6 +97,9 @@ impl Sink for Place<'_> {
             Self::Generated { .. } => return Err(Errno::EINVAL),
         };
         let quota = &inode.sb.quota;
+        let size = inode.store().ok_or(Errno::EINVAL)?.lock().size();
+        // Seals and RLIMIT_FSIZE hold here as for write(2).
+        let len = guard::write(inode, *at, len, size).map_err(Refused::raise)?;
         let mut store = inode.store().ok_or(Errno::EINVAL)?.lock();
         let done = if len == PAGE && (*at as usize).is_multiple_of(PAGE) {
             store.install(*at / PAGE as u64, page.clone(), quota)?;
