@@ -90,6 +90,7 @@ fn write(to: UserSlice, bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
+#[inline(never)]
 fn set<T: Target>(
     find: impl FnOnce() -> Result<T, Errno>,
     name: UserPtr<u8>,
@@ -122,6 +123,7 @@ fn set<T: Target>(
     Ok(0)
 }
 
+#[inline(never)]
 fn get<T: Target>(
     find: impl FnOnce() -> Result<T, Errno>,
     name: UserPtr<u8>,
@@ -144,6 +146,7 @@ fn get<T: Target>(
     })
 }
 
+#[inline(never)]
 fn list<T: Target>(
     find: impl FnOnce() -> Result<T, Errno>,
     buffer: UserPtr<u8>,
@@ -192,6 +195,7 @@ fn listed_len(slot: &Slot, cred: &Cred) -> usize {
     total
 }
 
+#[inline(never)]
 fn remove<T: Target>(find: impl FnOnce() -> Result<T, Errno>, name: UserPtr<u8>) -> SysResult {
     let name = read_name(name)?;
     let target = find()?;
@@ -207,6 +211,7 @@ fn remove<T: Target>(find: impl FnOnce() -> Result<T, Errno>, name: UserPtr<u8>)
 type Text = UserPtr<u8>;
 
 /// setxattr(2).
+#[inline(never)]
 pub fn setxattr<F: Find>(
     path: Text,
     name: Text,
@@ -218,6 +223,7 @@ pub fn setxattr<F: Find>(
 }
 
 /// lsetxattr(2).
+#[inline(never)]
 pub fn lsetxattr<F: Find>(
     path: Text,
     name: Text,
@@ -229,51 +235,61 @@ pub fn lsetxattr<F: Find>(
 }
 
 /// fsetxattr(2).
+#[inline(never)]
 pub fn fsetxattr<F: Find>(fd: i32, name: Text, value: Text, size: usize, flags: u32) -> SysResult {
     set(|| F::by_descriptor(fd), name, value, size, flags)
 }
 
 /// getxattr(2).
+#[inline(never)]
 pub fn getxattr<F: Find>(path: Text, name: Text, value: Text, size: usize) -> SysResult {
     get(|| F::by_path(path, true), name, value, size)
 }
 
 /// lgetxattr(2).
+#[inline(never)]
 pub fn lgetxattr<F: Find>(path: Text, name: Text, value: Text, size: usize) -> SysResult {
     get(|| F::by_path(path, false), name, value, size)
 }
 
 /// fgetxattr(2).
+#[inline(never)]
 pub fn fgetxattr<F: Find>(fd: i32, name: Text, value: Text, size: usize) -> SysResult {
     get(|| F::by_descriptor(fd), name, value, size)
 }
 
 /// listxattr(2).
+#[inline(never)]
 pub fn listxattr<F: Find>(path: Text, buffer: Text, size: usize) -> SysResult {
     list(|| F::by_path(path, true), buffer, size)
 }
 
 /// llistxattr(2).
+#[inline(never)]
 pub fn llistxattr<F: Find>(path: Text, buffer: Text, size: usize) -> SysResult {
     list(|| F::by_path(path, false), buffer, size)
 }
 
 /// flistxattr(2).
+#[inline(never)]
 pub fn flistxattr<F: Find>(fd: i32, buffer: Text, size: usize) -> SysResult {
     list(|| F::by_descriptor(fd), buffer, size)
 }
 
 /// removexattr(2).
+#[inline(never)]
 pub fn removexattr<F: Find>(path: Text, name: Text) -> SysResult {
     remove(|| F::by_path(path, true), name)
 }
 
 /// lremovexattr(2).
+#[inline(never)]
 pub fn lremovexattr<F: Find>(path: Text, name: Text) -> SysResult {
     remove(|| F::by_path(path, false), name)
 }
 
 /// fremovexattr(2).
+#[inline(never)]
 pub fn fremovexattr<F: Find>(fd: i32, name: Text) -> SysResult {
     remove(|| F::by_descriptor(fd), name)
 }
