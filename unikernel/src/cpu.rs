@@ -27,13 +27,23 @@ pub struct Cpu {
     pub cr2: AtomicUsize,
     /// The caller's flags at the last SYSCALL instruction, kept by the entry.
     pub flags: AtomicU64,
+    /// What must be done before the application goes on: bits of [`work`], 0 nearly always.
+    pub work: AtomicU64,
+}
+
+/// Bits of [`Cpu::work`].
+pub mod work {
+    /// Another thread should have the CPU.
+    pub const RESCHEDULE: u64 = 1 << 0;
+    /// The current thread has a signal to take.
+    pub const SIGNAL: u64 = 1 << 1;
 }
 
 const _: () = {
     assert!(offset_of!(Cpu, soft_if) == 0 && offset_of!(Cpu, pending) == 8);
     assert!(offset_of!(Cpu, irq_stack) == 16 && offset_of!(Cpu, fault_stack) == 24);
     assert!(offset_of!(Cpu, kernel_stack) == 32 && offset_of!(Cpu, fault_depth) == 40);
-    assert!(offset_of!(Cpu, cr2) == 48);
+    assert!(offset_of!(Cpu, cr2) == 48 && offset_of!(Cpu, work) == 64);
 };
 
 /// The only CPU there is so far.
@@ -47,6 +57,7 @@ pub static CPU: Cpu = Cpu {
     fault_depth: AtomicU64::new(0),
     cr2: AtomicUsize::new(0),
     flags: AtomicU64::new(0),
+    work: AtomicU64::new(0),
 };
 
 /// First interrupt vector; below it are the exceptions (Intel SDM vol. 3, 6.3.1).
