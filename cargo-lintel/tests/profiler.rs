@@ -28,7 +28,6 @@ fn doors(direct: u64, lowered: u64, trapped: u64) -> Value {
 }
 
 #[test]
-#[ignore = "fails since the short cuts and the new boot path: the cause is not found yet"]
 fn counts_are_those_of_the_program() {
     let Some(elf) = elf("profile") else { return };
     for accel in accels() {
@@ -100,7 +99,6 @@ fn sleeping_is_blocked_time_and_not_time_on_the_cpu() {
 }
 
 #[test]
-#[ignore = "fails since the short cuts and the new boot path: the cause is not found yet"]
 fn a_profile_is_written_whenever_it_is_asked_for() {
     let Some(elf) = elf("profile") else { return };
     for accel in accels() {
@@ -151,7 +149,6 @@ fn a_fault_and_a_panic_leave_a_whole_profile() {
 }
 
 #[test]
-#[ignore = "fails since the short cuts and the new boot path: the cause is not found yet"]
 fn a_killed_machine_leaves_a_profile_that_says_so() {
     let Some(elf) = elf("profile") else { return };
     for accel in accels() {
@@ -180,7 +177,6 @@ fn a_killed_machine_leaves_a_profile_that_says_so() {
 }
 
 #[test]
-#[ignore = "fails since the short cuts and the new boot path: the cause is not found yet"]
 fn a_reader_that_goes_away_leaves_a_profile_that_says_so() {
     let Some(elf) = elf("profile") else { return };
     for accel in accels() {

@@ -8,8 +8,11 @@
 //! Intel SDM vol. 3 sections 10.8.5 (entering IA-32e mode) and 7.14 (interrupts in 64-bit mode).
 
 use crate::monitor::cpuid::LEAVES;
-use crate::monitor::layout::{IST_STACK, VECTORS};
+use crate::monitor::layout::{Call, IST_STACK, VECTORS};
 use core::arch::global_asm;
+
+/// Flags that SYSCALL clears: DF, TF, AC, NT; and IF where it arrives in ring 0.
+const SYSCALL_MASK: u32 = 0x4_7500;
 
 // The PVH note (type 18: 32-bit entry point), and the Multiboot2 header inside the descriptor of a
 // note of our own: notes stand at the front of a file, within the 32 KiB that GRUB searches.
@@ -231,17 +234,18 @@ global_asm!(
     "    lidt [rip + lintel_idtr]",
     "    mov eax, 0x30",
     "    ltr ax",
-    // SYSCALL: STAR (ring-0 CS 8), LSTAR, SFMASK (IF DF TF AC NT).
+    // SYSCALL: STAR (ring-0 CS 8), LSTAR for a first one that finds out where it arrives, SFMASK
+    // (DF TF AC NT).
     "    mov ecx, 0xc0000081",
     "    xor eax, eax",
     "    mov edx, 0x001b0008",
     "    wrmsr",
     "    inc ecx",
-    "    lea rax, [rip + lintel_lstar]",
+    "    lea rax, [rip + lintel_lstar_probe]",
     "    xor edx, edx",
     "    wrmsr",
     "    mov ecx, 0xc0000084",
-    "    mov eax, 0x47700",
+    "    mov eax, {syscall_mask}",
     "    wrmsr",
     // XCR0: everything of x87, SSE, AVX and AVX-512 that the CPU has.
     "    mov eax, 0xd",
@@ -287,6 +291,34 @@ global_asm!(
     "    mov [rdi + 13*16], ax",
     "    shr eax, 16",
     "    mov [rdi + 13*16 + 6], ax",
+    "    syscall",
+    // No interrupt is wanted yet, so the probe may run in ring 0 with interrupts open.
+    "lintel_lstar_probe:",
+    "    mov eax, cs",
+    "    test al, 3",
+    "    jnz 6f",
+    // Ring 0, as the SDM says. From now on SYSCALL closes interrupts: the stack is the program's.
+    "    mov ecx, 0xc0000082",
+    "    lea rax, [rip + lintel_lstar]",
+    "    xor edx, edx",
+    "    wrmsr",
+    "    mov ecx, 0xc0000084",
+    "    mov eax, {syscall_mask} | 0x200",
+    "    wrmsr",
+    "    mov rdx, rsp",
+    "    push 0x23",
+    "    push rdx",
+    "    push 0x202",
+    "    push 0x2b",
+    "    lea rax, [rip + lintel_probed]",
+    "    push rax",
+    "    iretq",
+    // Ring 3 still, a pagetable KVM. Interrupts must stay open: ring 3 could not open them again.
+    "6:  mov eax, {write_msr}",
+    "    mov edi, 0xc0000082",
+    "    lea rsi, [rip + lintel_lstar]",
+    "    call lintel_gate",
+    "lintel_probed:",
     // A call-aligned entry of the C ABI: rdi = the boot record.
     "    lea rdi, [rip + lintel_boot_record]",
     "    xor ebp, ebp",
@@ -304,6 +336,8 @@ global_asm!(
     ".popsection",
     vectors = const VECTORS,
     leaves = const LEAVES,
+    syscall_mask = const SYSCALL_MASK,
+    write_msr = const Call::WriteMsr as usize,
 );
 
 // The library's stacks, each above a page that will be unmapped.

@@ -3,19 +3,21 @@
 //! Arguments name what to do: `count sleep`, `cost` (which is measured, and never the same), `fault`, or one of those that never end: `spin` (no system
 //! call at all), `call` (nothing else), `rest` (asleep), `write` (to standard output).
 //!
-//! Every call goes through the one `syscall` instruction of the C library's `syscall`, with numbers
-//! that neither the C library nor `std` uses of its own accord. The first call traps and has its
-//! site rewritten, so all the later ones are lowered.
+//! Every counted call goes through one `syscall` instruction of this program's, with numbers that
+//! neither the C library nor `std` uses of its own accord. The first call traps and has its site
+//! rewritten, so all the later ones are lowered.
 
 mod cost;
+mod site;
 
 use lintel as _;
 
+use site::call;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use test_support::{call, report};
+use test_support::report;
 
 fn main() -> io::Result<()> {
     for word in std::env::args().skip(1) {
