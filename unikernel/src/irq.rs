@@ -10,7 +10,7 @@
 use crate::cpu::{CPU, FIRST_IRQ_VECTOR};
 use crate::platform::{Interrupt, platform};
 use crate::profile;
-use crate::{console, events, time};
+use crate::{console, events, sched, time};
 use core::arch::global_asm;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::Ordering::Relaxed;
@@ -168,4 +168,5 @@ fn handle(vector: u8) {
         }
         source
     });
+    sched::stir();
 }

@@ -47,6 +47,7 @@ pub mod process;
 pub mod profile;
 pub mod report;
 pub mod rng;
+pub mod sched;
 pub mod shim;
 pub mod start;
 pub mod sync;

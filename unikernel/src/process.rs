@@ -14,7 +14,7 @@ use crate::options::{self, Options, Stdin};
 use crate::platform::{Platform, platform, register};
 use crate::sync::SpinLock;
 use crate::sys::prctl;
-use crate::{fault, lower, profile, report, rng, time, uaccess};
+use crate::{fault, lower, profile, report, rng, sched, time, uaccess};
 use core::arch::asm;
 use core::fmt::Display;
 use core::ops::Range;
@@ -50,6 +50,7 @@ pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
     uaccess::init(|leaf, subleaf| platform().cpuid(leaf, subleaf));
     let [kernel, interrupt, fault_stack] = boot.image.stacks;
     CPU.kernel_stack.store(kernel.top, Relaxed);
+    sched::init(kernel.top);
     CPU.irq_stack.store(interrupt.top, Relaxed);
     CPU.fault_stack.store(fault_stack.top, Relaxed);
     fault::init(boot.image.text.clone());

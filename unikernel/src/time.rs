@@ -4,9 +4,7 @@
 //! at boot: on a machine without a clock leaf it takes 10 ms of calibration, which a program that
 //! never asks for the time should not pay.
 
-use crate::cpu::without_interrupts;
 use crate::platform::{ClockChoice, platform};
-use crate::{events, profile};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// Nanoseconds in a second.
@@ -21,7 +19,7 @@ static EPOCH: AtomicU64 = AtomicU64::new(0);
 static CHOICE: AtomicU64 = AtomicU64::new(0);
 /// A periodic tick runs, so no one-shot can be set.
 static TICKING: AtomicBool = AtomicBool::new(false);
-/// Nanoseconds spent idle in [`sleep_until`].
+/// Nanoseconds in which the CPU was halted.
 static SLEPT: AtomicU64 = AtomicU64::new(0);
 /// Timer interrupts seen.
 static TICKS: AtomicU64 = AtomicU64::new(0);
@@ -247,44 +245,21 @@ pub fn start_tick() {
     platform().set_tick(true);
 }
 
-/// Idles until `wake()` or until CLOCK_MONOTONIC reaches `deadline`. Returns whether it was
-/// `wake()`.
-pub fn sleep_until(deadline: Option<u64>, wake: impl Fn() -> bool) -> bool {
-    let asleep = tsc();
-    let woken = wait(deadline, wake);
-    profile::idled(asleep);
-    // Without a rate yet there was no deadline, and the time waited for input does not matter.
-    SLEPT.fetch_add(scale(tsc() - asleep, MULT.load(Relaxed)), Relaxed);
-    woken
+pub use crate::sched::sleep_until;
+
+/// Halts the CPU until an interrupt is pending; with `left` (ns) a timer makes sure that there is
+/// one. Call with the soft interrupt flag closed.
+pub(crate) fn halt(left: Option<u64>) {
+    if let Some(left) = left.filter(|_| !TICKING.load(Relaxed)) {
+        platform().set_timer(left);
+    }
+    platform().idle();
 }
 
-fn wait(deadline: Option<u64>, wake: impl Fn() -> bool) -> bool {
-    loop {
-        if wake() {
-            return true;
-        }
-        let now = if deadline.is_some() {
-            monotonic_ns()
-        } else {
-            0
-        };
-        let left = deadline.map(|d| d.saturating_sub(now));
-        if left == Some(0) {
-            return false;
-        }
-        events::write();
-        profile::safe_point();
-        without_interrupts(|| {
-            // With the flag closed an interrupt from here on is pending, and idle returns at once.
-            if wake() {
-                return;
-            }
-            if let Some(left) = left.filter(|_| !TICKING.load(Relaxed)) {
-                platform().set_timer(left);
-            }
-            platform().idle();
-        });
-    }
+/// Accounts the time since then (TSC) as slept.
+pub(crate) fn slept(since: u64) {
+    // Without a rate yet there was no deadline, and the time waited for input does not matter.
+    SLEPT.fetch_add(scale(tsc() - since, MULT.load(Relaxed)), Relaxed);
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ fn bump(counter: &AtomicU64, by: u64) {
 
 static CALLS: [Entry; ENTRIES] = [const { Entry::new() }; ENTRIES];
 
-/// Time-stamp ticks spent idle, by [`crate::time::sleep_until`].
+/// Time-stamp ticks spent idle, by [`crate::sched::block`].
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
 
 /// Set by the trapped door for the call it is about to make.

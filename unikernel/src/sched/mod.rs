@@ -1,0 +1,76 @@
+//! Threads: who runs, who waits, and how one gives the CPU to another.
+//!
+//! There is one CPU, and library code is never preempted by another thread: a system call gives the
+//! CPU up only where it sleeps, in [`block`], and where it ends. So state that belongs to system
+//! calls alone needs no lock ([`Exclusive`](crate::sync::Exclusive)); what interrupts touch, too,
+//! the run queue among it, is touched with the soft interrupt flag closed.
+//!
+//! A sleep is [`block`], and [`wake`] ends it: also one that has not begun yet, so whoever looks at
+//! a condition and then blocks cannot miss a change in between. Blocking may return without reason;
+//! callers look at their condition again.
+
+#[cfg(test)]
+mod host;
+#[cfg_attr(
+    test,
+    allow(dead_code, reason = "unit tests run on threads of the host")
+)]
+mod idle;
+mod queue;
+mod thread;
+
+#[cfg(test)]
+pub use host::{block, current, wake, yield_now};
+#[cfg(not(test))]
+pub use idle::{block, current, wake, yield_now};
+pub use thread::Thread;
+
+use crate::time::monotonic_ns;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// The thread that exists from boot on; its id is that of the process.
+static MAIN: Thread = Thread::new(crate::process::PID);
+
+/// How many threads sleep in [`sleep_until`]: they look at conditions that nobody announces.
+static WATCHING: AtomicU32 = AtomicU32::new(0);
+
+/// The main thread runs on the kernel stack that ends at `stack`.
+pub fn init(stack: usize) {
+    MAIN.set_stack(stack);
+}
+
+/// Sleeps until `ready()` or until CLOCK_MONOTONIC reaches `deadline` (ns). Returns whether it was
+/// `ready()`, which is looked at again after every interrupt and every [`stir`].
+pub fn sleep_until(deadline: Option<u64>, ready: impl Fn() -> bool) -> bool {
+    let me = current();
+    WATCHING.fetch_add(1, Relaxed);
+    me.set_watching(true);
+    let woken = loop {
+        if ready() {
+            break true;
+        }
+        if deadline.is_some_and(|deadline| monotonic_ns() >= deadline) {
+            break false;
+        }
+        block(deadline);
+    };
+    me.set_watching(false);
+    WATCHING.fetch_sub(1, Relaxed);
+    woken
+}
+
+/// Lets everybody in [`sleep_until`] look at their conditions: something may have changed.
+#[inline(always)]
+pub fn stir() {
+    if WATCHING.load(Relaxed) != 0 {
+        stir_all();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn stir_all() {
+    if MAIN.is_watching() {
+        wake(&MAIN);
+    }
+}
