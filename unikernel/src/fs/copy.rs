@@ -14,7 +14,6 @@ use crate::errno::{Errno, SysResult};
 use crate::mm::PAGE;
 use crate::uaccess::UserSlice;
 use core::iter::once;
-use linux_raw_sys::general::O_NOATIME;
 
 /// Where a copy comes from.
 pub struct Input<'a> {
@@ -79,9 +78,7 @@ impl Source for Input<'_> {
         let page = store.page(self.at / PAGE as u64)?;
         drop(store);
         self.at += len as u64;
-        if self.file.flags() & O_NOATIME == 0 {
-            inode.accessed();
-        }
+        self.file.accessed();
         Ok(Some(Chunk { page, offset, len }))
     }
 }

@@ -156,6 +156,13 @@ impl Description {
         }
     }
 
+    /// The content was read, by whatever call: noted in the inode, unless `O_NOATIME`.
+    pub fn accessed(&self) {
+        if self.flags() & O_NOATIME == 0 {
+            self.inode.accessed();
+        }
+    }
+
     /// The position.
     #[inline(always)]
     pub fn position(&self) -> u64 {
@@ -186,9 +193,7 @@ impl Description {
                 if at.is_none() {
                     self.set_position(from + done as u64);
                 }
-                if self.flags() & O_NOATIME == 0 {
-                    self.inode.accessed();
-                }
+                self.accessed();
                 Ok(done)
             }
             Kind::Device(device) if device.is_console() => {

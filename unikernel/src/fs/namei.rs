@@ -217,6 +217,9 @@ impl Vfs {
         old_parent.sb.check_writable()?;
         let id = from.found()?;
         to.check_length()?;
+        if !self.cache.is_linked(new_dir) {
+            return Err(Errno::ENOENT);
+        }
         let inode = self.inode(id)?.clone();
         let exchange = flags & RENAME_EXCHANGE != 0;
         if to.found.is_some() && flags & RENAME_NOREPLACE != 0 {
@@ -267,7 +270,7 @@ impl Vfs {
             Some(target) => permission::delete(new_parent, target)?,
             None => permission::change_directory(new_parent)?,
         }
-        if !matches!(new_parent.kind, Kind::Dir) || !self.cache.is_linked(to.directory) {
+        if !matches!(new_parent.kind, Kind::Dir) {
             return Err(Errno::ENOENT);
         }
         if flags & RENAME_EXCHANGE == 0

@@ -276,7 +276,7 @@ impl Walker<'_> {
     #[cold]
     #[inline(never)]
     fn miss(&mut self, part: &Component<'_>) -> Result<Option<DentryId>, Errno> {
-        if part.name.len() > NAME_MAX as usize {
+        if self.is_too_long(part) {
             return if part.is_last && self.goal == Goal::Name {
                 Ok(None)
             } else {
@@ -286,6 +286,12 @@ impl Walker<'_> {
         generated::lookup(self.vfs, self.here, part.name)
     }
 
+    /// Whether no name can be so long. In a directory that was removed nobody asks.
+    fn is_too_long(&self, part: &Component<'_>) -> bool {
+        let is_alive = |inode: &Ref<Inode>| inode.nlink() > 0;
+        part.name.len() > NAME_MAX as usize && self.vfs.cache.inode(self.here).is_some_and(is_alive)
+    }
+
     #[cold]
     #[inline(never)]
     fn missing(&mut self, part: &Component<'_>) -> Result<Option<Walked>, Errno> {
@@ -293,8 +299,8 @@ impl Walker<'_> {
             return Err(Errno::ENOENT);
         }
         let mut end = self.end(Last::Name, None, part.slash);
-        end.too_long = part.name.len() > NAME_MAX as usize;
-        if self.goal.keeps_name() && !end.too_long {
+        end.too_long = self.is_too_long(part);
+        if self.goal.keeps_name() && part.name.len() <= NAME_MAX as usize {
             end.name = Some(Name::copy(part.name)?);
         }
         Ok(Some(end))

@@ -12,7 +12,7 @@ use crate::fs::notify::hooks;
 use crate::fs::pipe::End;
 use crate::fs::rc::Ref;
 use crate::uaccess::UserPtr;
-use linux_raw_sys::general::{IN_ACCESS, IN_MODIFY, O_APPEND, O_NOATIME, O_NONBLOCK};
+use linux_raw_sys::general::{IN_ACCESS, IN_MODIFY, O_APPEND, O_NONBLOCK};
 
 /// A range of a file as arguments say it: `EINVAL` when it does not begin or end at an offset.
 fn range(at: i64, len: usize) -> Result<u64, Errno> {
@@ -64,10 +64,6 @@ fn send(output: i32, input: &File, at: &mut u64, count: usize) -> SysResult {
         Some(end) => send_to_pipe(&output, end, input, at, count),
         None => send_to_file(&output, input, at, count),
     };
-    // That there was nothing to send was found out by looking.
-    if result.is_ok() && count > 0 && input.flags() & O_NOATIME == 0 {
-        input.inode().accessed();
-    }
     let result = hooks::moved(input, IN_ACCESS, result);
     hooks::moved(&output, IN_MODIFY, result)
 }
@@ -91,6 +87,10 @@ fn send_to_pipe(
         *at = input.position();
         Ok(done)
     });
+    // That there was nothing to send was found out by looking.
+    if result.is_ok() && count > 0 {
+        input.accessed();
+    }
     broken(result)
 }
 
@@ -110,6 +110,8 @@ fn send_to_file(
     } else {
         0
     };
+    // Linux notes it whatever comes of it, and however little was asked for.
+    input.accessed();
     if count == 0 {
         return Ok(0);
     }

@@ -99,6 +99,8 @@ impl World {
     }
 
     fn set_up(&mut self) {
+        // The library's process outlives a round, and its umask with it.
+        self.call(libc::SYS_umask, &[0o022]);
         let top = self.top.clone();
         self.must("mkdir", self.path_call(libc::SYS_mkdirat, &top, 0o755));
         self.must("chdir", self.path_call(libc::SYS_chdir, &top, 0));

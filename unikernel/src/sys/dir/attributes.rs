@@ -228,7 +228,10 @@ pub fn ftruncate(fd: i32, length: i64) -> SysResult {
     if !file.is_writable() || file.inode().store().is_none() {
         return Err(Errno::EINVAL);
     }
-    resize_noted(file.dentry(), file.inode(), size)
+    resize_noted(file.dentry(), file.inode(), size)?;
+    // Unlike truncate(2) it notes the time whatever the size was.
+    file.inode().touch();
+    Ok(0)
 }
 
 /// [`resize`], and tells who watches.
@@ -250,9 +253,11 @@ pub fn resize(inode: &Inode, size: u64) -> Result<u32, Errno> {
         store.truncate(size, &inode.sb.quota);
         had_pages
     };
-    // As tmpfs has it: nothing was cut off, nothing changed.
+    // As tmpfs has it: nothing was cut off, no time changed. The set-id bits go all the same.
     if size != old || had_pages {
         inode.wrote();
+    } else {
+        permission::wrote(inode);
     }
     let loses_bits = inode.mode() != mode;
     Ok(IN_MODIFY | if loses_bits { IN_ATTRIB } else { 0 })

@@ -95,7 +95,7 @@ pub fn getdents64(fd: i32, buffer: UserPtr<u8>, size: u32) -> SysResult {
     }
     let (done, position) = delivered?;
     file.set_position(position);
-    file.inode().accessed();
+    file.accessed();
     Ok(done)
 }
 

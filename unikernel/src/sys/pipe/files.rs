@@ -6,7 +6,7 @@ use crate::errno::{Errno, SysResult};
 use crate::fs::device::Device;
 use crate::fs::file::Description;
 use crate::fs::guard::{self, Refused};
-use crate::fs::inode::{Inode, Kind};
+use crate::fs::inode::Kind;
 use crate::fs::page::Page;
 use crate::fs::pipe::End;
 use crate::fs::pipe::splice::{Chunk, Sink, Source};
@@ -17,7 +17,7 @@ use core::iter::once;
 /// A file from some byte on.
 enum Place<'a> {
     Regular {
-        inode: &'a Inode,
+        file: &'a Description,
         at: u64,
     },
     Device {
@@ -36,7 +36,7 @@ enum Place<'a> {
 impl Source for Place<'_> {
     fn next(&mut self, most: usize) -> Result<Option<Chunk>, Errno> {
         match self {
-            Self::Regular { inode, at } => next_of_file(inode, at, most),
+            Self::Regular { file, at } => next_of_file(file, at, most),
             Self::Device { ended: true, .. } => Ok(None),
             Self::Device {
                 device,
@@ -75,8 +75,8 @@ fn part(page: &Page, offset: usize, len: usize) -> UserSlice {
     UserSlice::new(page.address().expose_provenance() + offset, len)
 }
 
-fn next_of_file(inode: &Inode, at: &mut u64, most: usize) -> Result<Option<Chunk>, Errno> {
-    let store = inode.store().ok_or(Errno::EINVAL)?.lock();
+fn next_of_file(file: &Description, at: &mut u64, most: usize) -> Result<Option<Chunk>, Errno> {
+    let store = file.inode().store().ok_or(Errno::EINVAL)?.lock();
     let left = store.size().saturating_sub(*at);
     if left == 0 {
         return Ok(None);
@@ -85,14 +85,14 @@ fn next_of_file(inode: &Inode, at: &mut u64, most: usize) -> Result<Option<Chunk
     let len = most.min(PAGE - offset).min(left as usize);
     let page = store.page(*at / PAGE as u64)?;
     *at += len as u64;
-    inode.accessed();
+    file.accessed();
     Ok(Some(Chunk { page, offset, len }))
 }
 
 impl Sink for Place<'_> {
     fn accept(&mut self, page: &Page, offset: usize, len: usize) -> SysResult {
         let (inode, at) = match self {
-            Self::Regular { inode, at } => (inode, at),
+            Self::Regular { file, at } => (file.inode(), at),
             Self::Device { device, .. } => return device.write(part(page, offset, len)),
             Self::Generated { .. } => return Err(Errno::EINVAL),
         };
@@ -170,10 +170,7 @@ impl Description {
     /// The file from byte `at` on, if it can be spliced.
     fn place(&self, at: u64) -> Option<Place<'_>> {
         match &self.inode().kind {
-            Kind::File(_) => Some(Place::Regular {
-                inode: self.inode(),
-                at,
-            }),
+            Kind::File(_) => Some(Place::Regular { file: self, at }),
             Kind::Device(device) => Some(Place::Device {
                 device: *device,
                 nonblocking: self.is_nonblocking(),
