@@ -34,6 +34,26 @@ errnos! {
     EOPNOTSUPP ENODATA
 }
 
+/// Results that no program sees: a signal ended the call's wait, and what becomes of the call is
+/// decided where the signal is delivered (include/linux/errno.h).
+#[allow(missing_docs, reason = "the names are Linux's own")]
+impl Errno {
+    /// `EINTR` if a handler without SA_RESTART runs, else the call is made again.
+    pub const ERESTARTSYS: Errno = Errno(512);
+    /// `EINTR` if a handler runs, else the call is made again.
+    pub const ERESTARTNOHAND: Errno = Errno(514);
+    /// `EINTR` if a handler runs, else restart_syscall(2) goes on with it.
+    pub const ERESTART_RESTARTBLOCK: Errno = Errno(516);
+
+    /// As who calls without a `syscall` instruction sees it: nobody makes the call again.
+    pub const fn without_restart(self) -> Self {
+        match self.0 {
+            512..=516 => Self::EINTR,
+            _ => self,
+        }
+    }
+}
+
 impl Errno {
     /// The error with a number, if it can be one (1 to 4095).
     pub const fn from_number(number: u16) -> Option<Self> {

@@ -1,24 +1,16 @@
-//! Exceptions: resolved here, or the end of the program.
+//! Exceptions: resolved here, or a signal to the application.
 
 use crate::cpu::CPU;
 use crate::irq::Frame;
-use crate::{events, lower, mm, process, profile, report, uaccess};
+use crate::{events, lower, mm, process, profile, report, signal, uaccess};
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Exception vectors used below (Intel SDM vol. 3, 6.3.1).
 mod vector {
-    pub const DIVIDE: u64 = 0;
     pub const DEBUG: u64 = 1;
-    pub const BREAKPOINT: u64 = 3;
-    pub const OVERFLOW: u64 = 4;
-    pub const INVALID_OPCODE: u64 = 6;
-    pub const STACK_SEGMENT: u64 = 12;
     pub const PROTECTION: u64 = 13;
     pub const PAGE: u64 = 14;
-    pub const X87: u64 = 16;
-    pub const ALIGNMENT: u64 = 17;
-    pub const SIMD: u64 = 19;
 }
 
 /// The library's text, set at boot: a fault there that nothing explains is the library's own.
@@ -37,12 +29,17 @@ pub fn in_library(rip: usize) -> bool {
 
 /// Entered from the exception upcall, on the fault stack, soft interrupt flag closed.
 pub(crate) extern "C" fn on_exception(frame: &mut Frame) {
+    // SAFETY: the frame is the exception upcall's.
+    if frame.vector == vector::DEBUG && unsafe { signal::stepped(frame) } {
+        CPU.fault_depth.fetch_sub(1, Relaxed);
+        return;
+    }
     let [vector, error, rip, rsp] = [frame.vector, frame.error, frame.rip, frame.rsp];
     let resolved = events::fault(vector, error, rip, rsp, || {
         profile::fault(vector, || resolve(frame))
     });
     if !resolved {
-        fatal(frame);
+        unresolved(frame);
     }
     CPU.fault_depth.fetch_sub(1, Relaxed);
 }
@@ -66,56 +63,20 @@ fn resolve(frame: &mut Frame) -> bool {
         _ => {}
     }
     // A bad user pointer raises #PF, a non-canonical one #GP; both end in EFAULT.
-    if let (vector::PAGE | vector::PROTECTION, Some(landing)) = (frame.vector, uaccess::fixup(rip))
-    {
+    let landing = || uaccess::fixup(rip).or_else(|| signal::fixup(rip));
+    if let (vector::PAGE | vector::PROTECTION, Some(landing)) = (frame.vector, landing()) {
         frame.rip = landing as u64;
         return true;
     }
     false
 }
 
-/// The signal that an exception is on Linux (signal(7), Linux's arch/x86 traps).
-pub fn signal_of(vector: u64) -> u8 {
-    match vector {
-        vector::DIVIDE | vector::X87 | vector::SIMD => 8,
-        vector::DEBUG | vector::BREAKPOINT => 5,
-        vector::INVALID_OPCODE => 4,
-        vector::STACK_SEGMENT | vector::ALIGNMENT => 7,
-        vector::OVERFLOW | vector::PROTECTION | vector::PAGE => 11,
-        _ => 11,
+/// What nothing resolves is the application's, as a signal, or the end: the library's own mistake.
+fn unresolved(frame: &mut Frame) {
+    if signal::is_of_library(frame) {
+        report::crash(frame);
+        process::exit(process::PANIC_CODE)
     }
-}
-
-fn fatal(frame: &Frame) -> ! {
-    report::crash(frame);
-    // Linux has no stack of the program's under it; a system call that finds no room is the
-    // program's overflow.
-    let overflow = frame.vector == vector::PAGE && mm::space::is_overflow(CPU.cr2.load(Relaxed));
-    let code = match in_library(frame.rip as usize) && !overflow {
-        true => process::PANIC_CODE,
-        false => 128 + signal_of(frame.vector),
-    };
-    process::exit(code)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exceptions_are_the_signals_of_linux() {
-        let signals = [
-            (0, 8),
-            (3, 5),
-            (6, 4),
-            (13, 11),
-            (14, 11),
-            (16, 8),
-            (17, 7),
-            (19, 8),
-        ];
-        for (vector, signal) in signals {
-            assert_eq!(signal_of(vector), signal, "vector {vector}");
-        }
-    }
+    // SAFETY: the frame is the exception upcall's.
+    unsafe { signal::raise_exception(frame) };
 }

@@ -9,8 +9,7 @@
 
 use crate::cpu::{CPU, FIRST_IRQ_VECTOR};
 use crate::platform::{Interrupt, platform};
-use crate::profile;
-use crate::{console, events, sched, time};
+use crate::{console, events, profile, sched, signal, time};
 use core::arch::global_asm;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::Ordering::Relaxed;
@@ -48,6 +47,9 @@ pub struct Frame {
     pub ss: u64,
 }
 
+/// Bytes of the FXSAVE area that the entries have below a [`Frame`], with what aligns it.
+pub const FX_AREA: usize = 520;
+
 const _: () = {
     assert!(offset_of!(Frame, resume) == 15 * 8 && size_of::<Frame>() == 23 * 8);
 };
@@ -71,10 +73,10 @@ global_asm!(
     "    push r13",
     "    push r14",
     "    push r15",
-    "    sub rsp, 520",
+    "    sub rsp, {fx_area}",
     "    fxsave64 [rsp]",
     "    cld",
-    "    lea rdi, [rsp + 520]",
+    "    lea rdi, [rsp + {fx_area}]",
     "    call \\handler",
     "    jmp lintel_upcall_return",
     ".endm",
@@ -87,7 +89,7 @@ global_asm!(
     "    LINTEL_UPCALL {exception}",
     "lintel_upcall_return:",
     "    fxrstor64 [rsp]",
-    "    add rsp, 520",
+    "    add rsp, {fx_area}",
     "    pop r15",
     "    pop r14",
     "    pop r13",
@@ -115,6 +117,7 @@ global_asm!(
     "2:  lea rsp, [rsp - 24]",
     "    LINTEL_UPCALL {drain}",
     ".popsection",
+    fx_area = const FX_AREA,
     interrupt = sym on_interrupt,
     exception = sym crate::fault::on_exception,
     drain = sym drain_closed,
@@ -125,15 +128,26 @@ global_asm!(
 extern "C" fn on_interrupt(frame: &mut Frame) {
     profile::interrupted(frame.rip as usize);
     handle(frame.vector as u8);
+    before_return(frame);
+}
+
+/// What the application must know of before it goes on.
+fn before_return(frame: &mut Frame) {
+    if signal::is_due() {
+        // SAFETY: the frame is that of an interrupt upcall, made by the entry above.
+        unsafe { signal::after_interrupt(frame) };
+    }
 }
 
 /// Takes and handles all pending vectors with the flag closed (the return sequence's way).
 extern "C" fn drain_closed(frame: &mut Frame) {
     profile::interrupted(frame.rip as usize);
     take_pending();
+    before_return(frame);
 }
 
-fn take_pending() {
+/// Handles what has arrived; called with the flag closed.
+pub(crate) fn take_pending() {
     let mut pending = CPU.pending.swap(0, Relaxed);
     while pending != 0 {
         let bit = pending.trailing_zeros();

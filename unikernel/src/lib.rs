@@ -49,6 +49,7 @@ pub mod report;
 pub mod rng;
 pub mod sched;
 pub mod shim;
+pub mod signal;
 pub mod start;
 pub mod sync;
 pub mod sys;

@@ -68,6 +68,7 @@ pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
     if let Some((address, line)) = options.console {
         platform().attach_console(address, line);
     }
+    console::watch();
     mount(boot, &options);
     if let Err(why) = time::check_choice() {
         refuse(format_args!(

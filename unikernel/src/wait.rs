@@ -8,16 +8,17 @@
 //! again after every interrupt, and the queue only counts. What a scheduler needs is here already:
 //! every change that can end a wait calls `wake`, and every waiter says which queues it looks at.
 
+use crate::signal;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A signal ended the wait before its condition held: `EINTR`, or the call starts again
-/// (signal(7)). Nothing raises it yet: no handler is called.
+/// (signal(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interrupted;
 
 impl From<Interrupted> for crate::errno::Errno {
     fn from(_: Interrupted) -> Self {
-        Self::EINTR
+        Self::ERESTARTSYS
     }
 }
 
@@ -53,7 +54,11 @@ impl Queue {
         ready: impl Fn() -> bool,
     ) -> Result<bool, Interrupted> {
         let _here = self.enrol();
-        Ok(sleep(deadline, ready))
+        let held = sleep(deadline, || ready() || signal::is_due());
+        if held && signal::is_due() && !ready() {
+            return Err(Interrupted);
+        }
+        Ok(held)
     }
 
     /// Declares interest for as long as the result lives: poll(2) enrols at every queue that it

@@ -1,15 +1,18 @@
 //! The line discipline: from received bytes to what a read returns.
 //!
-//! A terminal's input is edited by lines (termios(3): ICANON, ECHO, ISIG; VERASE, VKILL, VEOF and
-//! VINTR are at their usual keys); a pipe's is binary, with 0x16 as a quote and 0x04 as its end.
+//! A terminal's input is edited by lines (termios(3): ICANON, ECHO, ISIG; VERASE, VKILL, VEOF,
+//! VINTR, VQUIT and VSUSP are at their usual keys); a pipe's is binary, with 0x16 as a quote and 0x04 as its end.
 
 use crate::options::Stdin;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use crate::signal::{self, SIGINT, SIGQUIT, SIGTSTP, SigInfo};
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use heapless::Deque;
 
 const CTRL_C: u8 = 0x03;
 const CTRL_D: u8 = 0x04;
 const CTRL_U: u8 = 0x15;
+const CTRL_Z: u8 = 0x1a;
+const CTRL_BACKSLASH: u8 = 0x1c;
 const QUOTE: u8 = 0x16;
 const DELETE: u8 = 0x7f;
 
@@ -49,14 +52,6 @@ mod mode {
 /// The terminal's local modes (`c_lflag`).
 static MODES: AtomicU32 = AtomicU32::new(mode::ISIG | mode::ICANON | mode::ECHO);
 
-/// SIGINT was typed; acted on when the reader wakes.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Whether ^C was typed.
-pub fn interrupted() -> bool {
-    INTERRUPTED.load(Relaxed)
-}
-
 /// Takes `c_lflag` over from TCSETS; ISIG, ICANON and ECHO have an effect.
 pub fn set_modes(local: u32) {
     MODES.store(local, Relaxed);
@@ -86,10 +81,9 @@ impl Input {
             return b"";
         }
         let echo = match byte {
-            CTRL_C if has(mode::ISIG) => {
-                INTERRUPTED.store(true, Relaxed);
-                b"^C\n"
-            }
+            CTRL_C if has(mode::ISIG) => self.signal(SIGINT, b"^C\n"),
+            CTRL_BACKSLASH if has(mode::ISIG) => self.signal(SIGQUIT, b"^\\\n"),
+            CTRL_Z if has(mode::ISIG) => self.signal(SIGTSTP, b"^Z\n"),
             _ if has(mode::ICANON) => self.edit(byte),
             b'\r' => {
                 self.push(Item::Byte(b'\n'));
@@ -101,6 +95,15 @@ impl Input {
             }
         };
         if has(mode::ECHO) { echo } else { b"" }
+    }
+
+    /// Sends what a character stands for, and forgets what was typed before it.
+    fn signal(&mut self, number: u32, echo: &'static [u8]) -> &'static [u8] {
+        self.ready.clear();
+        self.line.clear();
+        // A standard signal is always sent.
+        let _ = signal::send_process(SigInfo::kernel(number as i32));
+        echo
     }
 
     /// Makes an item ready. There is room: the poller takes bytes only while there is.

@@ -12,8 +12,8 @@ use crate::errno::{Errno, SysResult};
 use crate::options::{Options, Stdin};
 use crate::platform::{Port, platform};
 use crate::sync::SpinLock;
-use crate::time;
 use crate::uaccess::UserSlice;
+use crate::{signal, time};
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
 use input::Input;
@@ -138,6 +138,14 @@ pub fn on_input() {
     }
 }
 
+/// Takes what is typed from now on, so that ^C has its effect whatever the program does. Bytes of a
+/// pipe wait until somebody reads.
+pub fn watch() {
+    if INPUT.lock().mode == Stdin::Tty {
+        listen();
+    }
+}
+
 fn listen() {
     let mut input = INPUT.lock();
     if !input.listening {
@@ -153,9 +161,6 @@ pub fn read_ready() -> bool {
     }
     listen();
     on_input();
-    if input::interrupted() {
-        crate::process::exit(128 + 2);
-    }
     INPUT.lock().is_ready()
 }
 
@@ -164,7 +169,10 @@ pub fn read(into: UserSlice) -> SysResult {
     if into.is_empty() {
         return Ok(0);
     }
-    time::sleep_until(None, read_ready);
+    time::sleep_until(None, || read_ready() || signal::is_due());
+    if signal::is_due() && !read_ready() {
+        return Err(Errno::ERESTARTSYS);
+    }
     let mut block = [0; 256];
     let mut done = 0;
     while done < into.len() {

@@ -99,7 +99,6 @@ impl Refused {
     #[cold]
     pub fn raise(self) -> Errno {
         if self.signals {
-            // A handler cannot be called yet, which is that call's `ENOSYS`.
             let _ = kill(PID, SIGXFSZ);
         }
         self.errno

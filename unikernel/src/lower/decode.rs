@@ -55,6 +55,9 @@ pub fn decode(code: &[u8]) -> Option<Instruction> {
         0x3d => (at + 5, Kind::Plain, true),
         // mov r32, imm32; with REX.W it has eight bytes of immediate.
         0xb8..=0xbf if !wide => (at + 5, Kind::Plain, false),
+        // The long no-operation, which stands behind functions: the C library's way back from a
+        // handler ends in its call.
+        0x0f if !rex && code.get(1) == Some(&0x1f) => with_operand(code, 1, 0, false)?,
         condition @ 0x70..=0x7f if !rex => (2, Kind::Branch(condition & 15), false),
         0x0f if !rex && code.get(1)? & 0xf0 == 0x80 => (6, Kind::Branch(code[1] & 15), false),
         0xeb if !rex => (2, Kind::Jump, false),
@@ -139,6 +142,8 @@ mod tests {
         is(&[0xc3], 1, Kind::Return);
         is(&[0xbf, 1, 0, 0, 0], 5, Kind::Plain);
         is(&[0x31, 0xd2], 2, Kind::Plain);
+        is(&[0x0f, 0x1f, 0x80, 0, 0, 0, 0], 7, Kind::Plain);
+        is(&[0x0f, 0x1f, 0x44, 0, 0], 5, Kind::Plain);
     }
 
     #[test]

@@ -57,6 +57,8 @@ static SITES: SpinLock<Sites> = SpinLock::new(Sites::new());
 
 struct Sites {
     slots: [u64; ARENA / SLOT / 64 + 1],
+    /// The sites whose trampolines are in the slots; they are below 4 GiB, as is what jumps there.
+    owners: [u32; ARENA / SLOT + 1],
     /// Lowered sites, sorted by address.
     lowered: Vec<Lowered>,
     /// Executed sites that are traps, and whether that is because no safe rewriting is known.
@@ -162,6 +164,51 @@ pub fn redirect(rip: usize) -> Option<usize> {
     entry.stands().then_some(target)
 }
 
+/// The slot of the arena in which `address` is.
+fn slot_of(address: usize) -> Option<usize> {
+    let offset = address.wrapping_sub(ARENA_START.load(Relaxed));
+    (offset < ARENA).then_some(offset / SLOT)
+}
+
+/// Whether `address` can be in a trampoline.
+pub fn is_trampoline(address: usize) -> bool {
+    slot_of(address).is_some()
+}
+
+/// The site whose trampoline `address` is in, and where that starts.
+fn owner_of(sites: &Sites, address: usize) -> Option<(usize, usize)> {
+    let slot = slot_of(address)?;
+    let owner = *sites.owners.get(slot).filter(|&&owner| owner != 0)?;
+    Some((owner as usize, ARENA_START.load(Relaxed) + slot * SLOT))
+}
+
+/// The address behind the `syscall` whose trampoline called the shim, which returns to `back`.
+pub fn behind(back: usize) -> Option<usize> {
+    let sites = SITES.try_lock()?;
+    owner_of(&sites, back).map(|(site, _)| site + 2)
+}
+
+/// The state of the original text that is the same as being at `rip` in a trampoline with stack
+/// pointer `rsp`: another address, another stack pointer. `None` elsewhere.
+pub fn original_state(rip: usize, rsp: usize) -> Option<(usize, usize)> {
+    const RED_ZONE: usize = 128;
+    const CALL: usize = MOVED - 8 - WINDOW;
+    const STEP_UP: usize = MOVED - 8;
+    const SECOND: usize = MOVED + 2;
+    let sites = SITES.try_lock()?;
+    let (site, start) = owner_of(&sites, rip)?;
+    let inside = rsp.wrapping_add(RED_ZONE);
+    match rip - start {
+        0 => Some((site, rsp)),
+        CALL => Some((site, inside)),
+        STEP_UP => Some((site + 2, inside)),
+        MOVED => Some((site + 2, rsp)),
+        SECOND if sites.find(site)?.double => Some((site + 4, rsp)),
+        // All that is left is the jump back.
+        _ => trampoline::jump_at(rip).map(|target| (target, rsp)),
+    }
+}
+
 /// The place in the original text of an address inside a trampoline, for reports.
 pub fn original(rip: usize) -> Option<usize> {
     let sites = SITES.try_lock()?;
@@ -191,6 +238,7 @@ impl Sites {
         let slots = [0; ARENA / SLOT / 64 + 1];
         Self {
             slots,
+            owners: [0; ARENA / SLOT + 1],
             lowered: Vec::new(),
             trapped: Vec::new(),
         }
@@ -224,6 +272,9 @@ impl Sites {
         write_text(site, &jump)?;
         let index = self.lowered.partition_point(|entry| entry.site < site);
         let (moved, double) = (at + MOVED, tail.is_double());
+        if let Some(owner) = slot_of(at).and_then(|slot| self.owners.get_mut(slot)) {
+            *owner = u32::try_from(site).map_err(|_| Errno::EINVAL)?;
+        }
         self.lowered.insert(
             index,
             Lowered {

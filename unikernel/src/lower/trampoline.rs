@@ -1,6 +1,7 @@
 //! The code that a lowered site jumps to.
 
 use super::decode::{Instruction, Kind, LONGEST, decode, is_padding};
+use crate::uaccess::UserSlice;
 use heapless::Vec;
 
 /// Room for one trampoline: 18 bytes of call, two moved instructions, a jump back.
@@ -135,6 +136,17 @@ pub fn distance(from: usize, to: usize) -> Option<[u8; 4]> {
         .map(i32::to_le_bytes)
 }
 
+/// Where the unconditional jump at `at`, if it is one, goes.
+pub fn jump_at(at: usize) -> Option<usize> {
+    let mut code = [0; WINDOW];
+    let read = UserSlice::new(at, WINDOW).read(&mut code);
+    let [0xe9, displacement @ ..] = code else {
+        return None;
+    };
+    let displacement = i32::from_le_bytes(displacement) as isize;
+    (read == Ok(WINDOW)).then_some((at + WINDOW).wrapping_add_signed(displacement))
+}
+
 /// The trampoline at `at` for the `syscall` at `site`, behind which are `code` and so `tail`.
 pub fn build(
     at: usize,
@@ -211,6 +223,14 @@ mod tests {
         assert!(Tail::read(&[0x85, 0xc0, 0xc3, 0x90]).is_none());
         assert!(Tail::read(&[0x74, 0x10, 0x90, 0x90]).is_none());
         assert!(Tail::read(&[0x0f, 0x05]).is_none());
+    }
+
+    #[test]
+    fn jumps_are_read_back() {
+        let code = [0xe9u8, 0x10, 0, 0, 0];
+        let at = code.as_ptr() as usize;
+        assert_eq!(jump_at(at), Some(at + 5 + 0x10));
+        assert_eq!(jump_at([0xebu8, 0, 0, 0, 0].as_ptr() as usize), None);
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! a build check proves both (its call graph holds no XMM instruction and needs at most 512
 //! bytes). A short cut is such a call that may decline: then the call is made again, as any other.
 //! Every other call switches to the kernel stack and saves XMM0-15: the kernel is compiled
-//! for baseline x86-64, whose instructions cannot change anything above them.
+//! for baseline x86-64, whose instructions cannot change anything above them. When it ends it looks
+//! whether there is work to do before the application goes on, [`Cpu::work`]: one comparison.
 
 use super::table::{ENTRIES, FAST, LIMIT};
 use crate::cpu::{CPU, Cpu};
+use crate::signal;
 use core::arch::global_asm;
 use core::mem::offset_of;
 use core::sync::atomic::Ordering::Relaxed;
@@ -24,6 +26,10 @@ global_asm!(
     ".endm",
     ".pushsection .text.lintel_shim,\"ax\",@progbits",
     ".globl lintel_shim_lowered, lintel_shim_keeping_flags, lintel_shim_trapped",
+    ".irp label,shim_kept,shim_back,shim_done,shim_checked,shim_checked_end,shim_flags,exit_again,exit_leave,exit_end",
+    ".globl lintel_\\label",
+    ".hidden lintel_\\label",
+    ".endr",
     // As lintel_shim_lowered, with the status flags kept: for sites behind which nothing sets them
     // anew. LAHF and SETO into ax, because PUSHF/POPF would be ten times dearer; adding 127 to 1
     // overflows and to 0 does not.
@@ -35,6 +41,7 @@ global_asm!(
     "    push rax",
     "    mov rax, r11",
     "    call lintel_shim_lowered",
+    "lintel_shim_kept:",
     "    mov rcx, rax",
     "    pop rax",
     "    add al, 127",
@@ -84,16 +91,24 @@ global_asm!(
     "    mov rsp, [rip + lintel_cpu + {kernel_stack}]",
     "    sub rsp, 272",
     "    LINTEL_XMM save, 16",
+    // The number is the seventh argument; both words are for the cold way out.
     "    mov [rsp], rax",
+    "    mov [rsp + 8], rbp",
     "    mov rcx, r10",
     "    cmp rax, {limit}",
     "    jae 9f",
     "    lea r11, [rip + {entries}]",
     "    call [r11 + rax*8]",
-    "7:  LINTEL_XMM load, 16",
+    "lintel_shim_done:",
+    "7:  cmp qword ptr [rip + lintel_cpu + {work}], 0",
+    "    jne 3f",
+    // From here on a signal is not seen any more; an interrupt that brings one goes back.
+    "lintel_shim_checked:",
+    "    LINTEL_XMM load, 16",
     "    test dword ptr [rbp - 56], 0x400",
     "    jnz 6f",
     "5:  lea rsp, [rbp - 48]",
+    "lintel_shim_checked_end:",
     "    pop r9",
     "    pop r8",
     "    pop r10",
@@ -106,6 +121,54 @@ global_asm!(
     "    jmp 5b",
     "9:  call {unknown}",
     "    jmp 7b",
+    // The cold way out: a `signal::Exit` is completed below what is there, and the application goes
+    // on where the call was made, or where the frame in it says. DF is clear.
+    "3:  sub rsp, 72",
+    "    push rax",
+    "    push rbx",
+    "    push rcx",
+    "    push rdx",
+    "    push rsi",
+    "    push rdi",
+    "    push rbp",
+    "    push r8",
+    "    push r9",
+    "    push r10",
+    "    push r11",
+    "    push r12",
+    "    push r13",
+    "    push r14",
+    "    push r15",
+    "    mov rdi, rsp",
+    "    call {on_exit}",
+    "    test al, al",
+    "    jnz lintel_exit_leave",
+    "    mov rax, [rsp + 112]",
+    "    add rsp, {exit} - 272",
+    "    jmp 7b",
+    "lintel_exit_again:",
+    "    mov rdi, rsp",
+    "    call {on_exit_again}",
+    "lintel_exit_leave:",
+    "    LINTEL_XMM load, {exit} - 256",
+    "    pop r15",
+    "    pop r14",
+    "    pop r13",
+    "    pop r12",
+    "    pop r11",
+    "    pop r10",
+    "    pop r9",
+    "    pop r8",
+    "    pop rbp",
+    "    pop rdi",
+    "    pop rsi",
+    "    pop rdx",
+    "    pop rcx",
+    "    pop rbx",
+    "    pop rax",
+    "    lea rsp, [rsp + 24]",
+    "    iretq",
+    "lintel_exit_end:",
     // Reached in ring 3 from LSTAR: rcx = address behind the `syscall`, rsp = the caller's. The
     // site is offered for lowering first, with every register saved; what follows it may then be
     // elsewhere.
@@ -142,6 +205,8 @@ global_asm!(
     "    pop rax",
     "    pop rbp",
     "    call lintel_shim_lowered",
+    "lintel_shim_back:",
+    "lintel_shim_flags:",
     "    popfq",
     "    ret 128",
     // rdi = function of the C ABI: called on the kernel stack, every vector register kept.
@@ -167,6 +232,10 @@ global_asm!(
     entries = sym ENTRIES,
     kernel_stack = const offset_of!(Cpu, kernel_stack),
     flags = const offset_of!(Cpu, flags),
+    work = const offset_of!(Cpu, work),
+    exit = const signal::EXIT,
+    on_exit = sym signal::on_exit,
+    on_exit_again = sym signal::on_exit_again,
     unknown = sym super::table::unknown,
     on_trap = sym crate::lower::on_trap,
 );

@@ -208,7 +208,9 @@ macro_rules! syscalls {
                         crate::mm::space::prepare_stack();
                     }
                     events::around(number, args, || {
-                        profile::around(number, Some(Door::Direct), || encode($handler.call(args)))
+                        profile::around(number, Some(Door::Direct), || {
+                            encode($handler.call(args).map_err(Errno::without_restart))
+                        })
                     })
                 })*
                 _ => encode(Err(Errno::ENOSYS)),
@@ -336,12 +338,20 @@ syscalls! {
     __NR_mincore mincore(3) => sys::memory::mincore, Full, Partial, "every mapped page is resident; not for the main stack";
     __NR_brk brk(1) => sys::memory::brk, Full, Complete, "";
     // Signals.
-    __NR_rt_sigaction rt_sigaction(4) => sys::signal::rt_sigaction, Full, Partial, "kept and returned; no handler is called yet";
-    __NR_rt_sigprocmask rt_sigprocmask(4) => sys::signal::rt_sigprocmask, Full, Partial, "kept and returned; nothing is delivered yet";
-    __NR_sigaltstack sigaltstack(2) => sys::signal::sigaltstack, Full, Partial, "kept and returned; never switched to yet";
-    __NR_kill kill(2) => sys::signal::kill, Full, Partial, "to oneself, default action or ignored; a handler is ENOSYS";
-    __NR_tkill tkill(2) => sys::signal::tkill, Full, Partial, "as kill";
-    __NR_tgkill tgkill(3) => sys::signal::tgkill, Full, Partial, "as kill";
+    __NR_rt_sigaction rt_sigaction(4) => sys::signal::rt_sigaction, Full, Complete, "";
+    __NR_rt_sigprocmask rt_sigprocmask(4) => sys::signal::rt_sigprocmask, Full, Complete, "";
+    __NR_sigaltstack sigaltstack(2) => sys::signal::sigaltstack, Full, Complete, "";
+    __NR_kill kill(2) => sys::signal::kill, Full, Complete, "";
+    __NR_tkill tkill(2) => sys::signal::tkill, Full, Complete, "";
+    __NR_tgkill tgkill(3) => sys::signal::tgkill, Full, Complete, "";
+    __NR_rt_sigreturn rt_sigreturn(0) => sys::signal::rt_sigreturn, Full, Complete, "";
+    __NR_rt_sigpending rt_sigpending(2) => sys::signal::rt_sigpending, Full, Complete, "";
+    __NR_rt_sigsuspend rt_sigsuspend(2) => sys::signal::rt_sigsuspend, Full, Complete, "";
+    __NR_rt_sigtimedwait rt_sigtimedwait(4) => sys::signal::rt_sigtimedwait, Full, Complete, "";
+    __NR_rt_sigqueueinfo rt_sigqueueinfo(3) => sys::signal::rt_sigqueueinfo, Full, Complete, "";
+    __NR_rt_tgsigqueueinfo rt_tgsigqueueinfo(4) => sys::signal::rt_tgsigqueueinfo, Full, Complete, "";
+    __NR_pause pause(0) => sys::signal::pause, Full, Complete, "";
+    __NR_restart_syscall restart_syscall(0) => sys::signal::restart_syscall, Full, Complete, "";
     // Time.
     __NR_clock_gettime clock_gettime(2) => sys::clock::clock_gettime, Fast, Partial, "no dynamic (per-process, device) clocks, no CLOCK_TAI, no alarm clocks";
     __NR_clock_getres clock_getres(2) => sys::clock::clock_getres, Full, Partial, "as clock_gettime";

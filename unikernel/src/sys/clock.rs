@@ -1,6 +1,7 @@
 //! Clocks and sleeping.
 
 use crate::errno::{Errno, SysResult};
+use crate::signal;
 use crate::time::{self, NANOS};
 use crate::uaccess::UserPtr;
 use linux_raw_sys::general as abi;
@@ -79,11 +80,24 @@ pub fn nanoseconds(from: UserPtr<abi::__kernel_timespec>) -> Result<u64, Errno> 
     }
 }
 
-/// nanosleep(2). Nothing interrupts it, so the remaining time is never written.
-pub fn nanosleep(duration: UserPtr<abi::__kernel_timespec>, _left: usize) -> SysResult {
+/// Sleeps until CLOCK_MONOTONIC reaches `deadline`. A signal ends it: `left`, if there is one, gets
+/// what remains, and without a handler the sleep goes on.
+fn sleep([deadline, left, _]: [u64; 3]) -> SysResult {
+    if !time::sleep_until(Some(deadline), signal::is_due) {
+        return Ok(0);
+    }
+    if let Some(left) = UserPtr::<[u64; 2]>::new(left as usize).optional() {
+        let (seconds, nanos) = time::split(deadline.saturating_sub(time::monotonic_ns()));
+        left.write_pair(seconds, nanos.into())?;
+    }
+    let args = [deadline, left, 0];
+    Err(signal::interrupted(signal::Restart { run: sleep, args }))
+}
+
+/// nanosleep(2).
+pub fn nanosleep(duration: UserPtr<abi::__kernel_timespec>, left: usize) -> SysResult {
     let deadline = time::monotonic_ns().saturating_add(nanoseconds(duration)?);
-    time::sleep_until(Some(deadline), || false);
-    Ok(0)
+    sleep([deadline, left as u64, 0])
 }
 
 /// clock_nanosleep(2).
@@ -91,7 +105,7 @@ pub fn clock_nanosleep(
     clock: u32,
     flags: i32,
     request: UserPtr<abi::__kernel_timespec>,
-    _left: usize,
+    left: usize,
 ) -> SysResult {
     // Linux sleeps on no raw, coarse or thread clock. Process CPU time stands still while the
     // only thread sleeps, so waiting for it would be for ever; that is not supported either.
@@ -101,13 +115,14 @@ pub fn clock_nanosleep(
     }
     let wanted = nanoseconds(request)?;
     let now = time::monotonic_ns();
-    let deadline = if flags & abi::TIMER_ABSTIME as i32 == 0 {
-        now.saturating_add(wanted)
-    } else {
-        now.saturating_add(wanted.saturating_sub(reading(clock)?))
-    };
-    time::sleep_until(Some(deadline), || false);
-    Ok(0)
+    if flags & abi::TIMER_ABSTIME as i32 == 0 {
+        return sleep([now.saturating_add(wanted), left as u64, 0]);
+    }
+    let deadline = now.saturating_add(wanted.saturating_sub(reading(clock)?));
+    match time::sleep_until(Some(deadline), signal::is_due) {
+        true => Err(Errno::ERESTARTNOHAND),
+        false => Ok(0),
+    }
 }
 
 #[cfg(test)]

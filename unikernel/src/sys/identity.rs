@@ -21,8 +21,8 @@ use crate::mm::frames::FRAMES;
 use crate::mm::space::STACK_LIMIT;
 use crate::process::PID;
 use crate::sync::SpinLock;
-use crate::time;
 use crate::uaccess::UserPtr;
+use crate::{signal, time};
 use linux_raw_sys::general::{self as abi, rlimit64};
 use linux_raw_sys::system::sysinfo as Sysinfo;
 
@@ -52,7 +52,7 @@ static CURRENT: SpinLock<[(u64, u64); LIMITS]> = SpinLock::new({
     limits[abi::RLIMIT_CORE as usize] = (0, INFINITY);
     limits[abi::RLIMIT_NPROC as usize] = (1, 1);
     limits[abi::RLIMIT_MEMLOCK as usize] = (8 << 20, 8 << 20);
-    limits[abi::RLIMIT_SIGPENDING as usize] = (0, 0);
+    limits[abi::RLIMIT_SIGPENDING as usize] = (signal::MOST_QUEUED, signal::MOST_QUEUED);
     limits[abi::RLIMIT_MSGQUEUE as usize] = (819_200, 819_200);
     limits[abi::RLIMIT_NICE as usize] = (0, 0);
     limits[abi::RLIMIT_RTPRIO as usize] = (0, 0);
@@ -72,7 +72,7 @@ fn limit(resource: u32) -> Result<rlimit64, Errno> {
     Ok(rlimit64 { rlim_cur, rlim_max })
 }
 
-/// Sets a limit that is enforced (open files, the size of a file), or that limits something that does not exist here
+/// Sets a limit that is enforced (open files, the size of a file, queued signals), or that limits something that does not exist here
 /// (core files); any other change would only pretend, and is `EPERM`.
 fn set_limit(resource: u32, wanted: &rlimit64) -> Result<(), Errno> {
     let current = limit(resource)?;
@@ -86,6 +86,7 @@ fn set_limit(resource: u32, wanted: &rlimit64) -> Result<(), Errno> {
             return Err(Errno::EPERM);
         }
         abi::RLIMIT_CORE => {}
+        abi::RLIMIT_SIGPENDING => signal::set_limit(wanted.rlim_cur),
         abi::RLIMIT_FSIZE => guard::set_limit(wanted.rlim_cur),
         abi::RLIMIT_NOFILE if wanted.rlim_max <= fd::LIMIT as u64 => {
             fd::set_limit(wanted.rlim_cur as usize);

@@ -257,7 +257,6 @@ pub fn broken(result: SysResult) -> SysResult {
 #[cold]
 #[inline(never)]
 pub fn raise() {
-    // A handler cannot be called yet, which is that call's `ENOSYS`.
     let _ = kill(PID, SIGPIPE as i32);
 }
 

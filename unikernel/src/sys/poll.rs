@@ -9,8 +9,8 @@ use crate::fs::device::Device;
 use crate::fs::fd::{self, File, SOFT_LIMIT as LIMIT};
 use crate::fs::inode::Kind;
 use crate::fs::pipe::End;
-use crate::time;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
+use crate::{signal, time};
 use linux_raw_sys::general::{
     __kernel_old_timeval, __kernel_timespec, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI,
     POLLRDBAND, POLLRDNORM, POLLWRBAND, POLLWRNORM, pollfd,
@@ -71,12 +71,15 @@ impl Wait {
             let (ready, wants_input) = scan()?;
             let deadline = match self {
                 _ if ready > 0 => return Ok(ready),
+                _ if signal::is_due() => return Err(Errno::ERESTARTNOHAND),
                 Self::Never => return Ok(0),
                 Self::Until(deadline) if time::monotonic_ns() >= deadline => return Ok(0),
                 Self::Until(deadline) => Some(deadline),
                 Self::Forever => None,
             };
-            time::sleep_until(deadline, || wants_input && console::read_ready());
+            time::sleep_until(deadline, || {
+                signal::is_due() || wants_input && console::read_ready()
+            });
         }
     }
 }

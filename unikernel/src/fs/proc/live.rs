@@ -17,9 +17,9 @@ use crate::platform::{platform, registered};
 use crate::process::{PID, record};
 use crate::sync::SpinLock;
 use crate::sys::identity::{self, names};
-use crate::sys::{file, prctl, signal};
+use crate::sys::{file, prctl};
 use crate::uaccess::UserSlice;
-use crate::{rng, time};
+use crate::{rng, signal, time};
 use core::arch::asm;
 
 /// The process and the machine as they are.

@@ -1,0 +1,79 @@
+//! Ends by signals.
+
+use crate::handler::{dispose, install, note, raise};
+use libc::{SIG_DFL, SIG_IGN, SIGSEGV, SIGUSR1, c_int, c_void, siginfo_t};
+use std::io;
+
+extern "C" fn faulting(_: c_int, _: *mut siginfo_t, _: *mut c_void) {
+    println!("in the handler");
+    fault();
+}
+
+extern "C" fn raising(_: c_int, _: *mut siginfo_t, _: *mut c_void) {
+    note(1);
+}
+
+fn fault() {
+    // SAFETY: that it faults is the point.
+    unsafe { std::ptr::dangling::<u8>().wrapping_add(7).read_volatile() };
+}
+
+/// Where nothing is mapped.
+const NOWHERE: u64 = 0x6000_0000_0000;
+
+/// A stack pointer that leads nowhere, then a signal with a handler.
+fn without_stack() {
+    install(SIGUSR1, raising, 0, &[]);
+    // SAFETY: nothing comes back.
+    unsafe {
+        std::arch::asm!(
+            "mov rsp, {stack}",
+            "syscall",
+            "ud2",
+            stack = in(reg) NOWHERE,
+            in("rax") libc::SYS_tgkill,
+            in("rdi") libc::getpid(),
+            in("rsi") libc::gettid(),
+            in("rdx") SIGUSR1,
+            options(noreturn)
+        );
+    }
+}
+
+/// rt_sigreturn without a frame.
+fn without_frame() {
+    // SAFETY: nothing comes back.
+    unsafe {
+        std::arch::asm!("mov rsp, {stack}", "syscall", "ud2", stack = in(reg) NOWHERE, in("rax") libc::SYS_rt_sigreturn, options(noreturn));
+    }
+}
+
+pub fn die(how: &str) -> io::Result<()> {
+    println!("{how}");
+    // Not the standard library's handler.
+    dispose(SIGSEGV, SIG_DFL);
+    match how {
+        "blocked" => {
+            install(SIGSEGV, faulting, 0, &[]);
+            crate::handler::mask(libc::SIG_BLOCK, crate::handler::bit(SIGSEGV));
+            fault();
+        }
+        "ignored" => {
+            dispose(SIGSEGV, SIG_IGN);
+            fault();
+        }
+        "in-handler" => {
+            install(SIGSEGV, faulting, 0, &[]);
+            fault();
+        }
+        "no-stack" => without_stack(),
+        "no-frame" => without_frame(),
+        number => {
+            let number = number.parse().unwrap_or(SIGUSR1);
+            dispose(number, SIG_DFL);
+            raise(number);
+        }
+    }
+    println!("alive");
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Signals: dispositions, masks, queues, alternate stacks, frames, exceptions, ends.
+//!
+//! Every signal comes from the program itself, by a call or by an instruction that faults, so that
+//! when it comes is certain.
+//!
+//! Arguments name sections; without one, all are run. `die NAME` alone ends by a signal, and does
+//! not come back.
+
+mod actions;
+mod altstack;
+mod context;
+mod die;
+mod errors;
+mod faults;
+mod forged;
+mod frame;
+mod handler;
+mod masks;
+mod queue;
+mod vector;
+mod waits;
+
+use lintel as _;
+
+use std::io;
+use test_support::run_sections;
+
+fn main() -> io::Result<()> {
+    let mut args = std::env::args().skip(1);
+    if args.next().as_deref() == Some("die") {
+        return die::die(&args.next().unwrap_or_default());
+    }
+    run_sections(&[
+        ("actions", actions::actions),
+        ("nesting", masks::nesting),
+        ("masks", masks::masks),
+        ("pending", masks::pending),
+        ("info", queue::info),
+        ("queue", queue::queue),
+        ("waits", waits::waits),
+        ("altstack", altstack::altstack),
+        ("frame", frame::frame),
+        ("context", context::context),
+        ("vector", vector::vector),
+        ("faults", faults::faults),
+        ("forged", forged::forged),
+        ("errors", errors::errors),
+        ("sse", faults::sse),
+    ])
+}
