@@ -208,6 +208,7 @@ impl UserPtr<[u64; 2]> {
     }
 }
 
+#[inline]
 fn transfer(dst: usize, src: usize, len: usize, user: usize) -> Result<(), Errno> {
     if !access_ok(user, len) {
         return Err(Errno::EFAULT);
@@ -334,6 +335,7 @@ impl UserSlice {
     }
 
     /// Clears all of it; returns the bytes cleared (short on a partly bad range).
+    #[inline]
     pub fn zero(&self) -> Result<usize, Errno> {
         let len = self.len;
         // SAFETY: the range is user memory by `transfer`'s check; guarded by the fixup.

@@ -43,6 +43,7 @@ impl Attributes {
     }
 
     /// [`may`] as a result: `EACCES`.
+    #[inline]
     pub fn check(self, mask: u32, cred: &Cred) -> Result<(), Errno> {
         if may(self.mode, self.uid, self.gid, self.is_dir(), mask, cred) {
             Ok(())

@@ -176,6 +176,7 @@ impl Dcache {
     }
 
     /// The name: the last component of its path.
+    #[inline]
     pub fn name(&self, id: DentryId) -> &[u8] {
         self.dentry(id).name.bytes()
     }
@@ -187,6 +188,7 @@ impl Dcache {
     }
 
     /// Whether lookups find it, or it is the root of a file system.
+    #[inline]
     pub fn is_linked(&self, id: DentryId) -> bool {
         self.dentry(id).state != State::Unhashed
     }
@@ -198,6 +200,7 @@ impl Dcache {
     }
 
     /// Where the file system with this root is mounted.
+    #[inline]
     pub fn covered_by(&self, root: DentryId) -> Option<DentryId> {
         some(self.dentry(root).covers)
     }

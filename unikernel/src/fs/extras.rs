@@ -39,6 +39,7 @@ impl Lazy {
     }
 
     /// The extras, made if there were none. `ENOMEM`.
+    #[inline]
     pub fn get_or_new(&self) -> Result<&Extras, Errno> {
         if let Some(extras) = self.get() {
             return Ok(extras);

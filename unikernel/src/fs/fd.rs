@@ -133,6 +133,7 @@ fn far_slot(fd: i32) -> Option<&'static Slot> {
 }
 
 /// Makes the chunk of `fd` (below [`LIMIT`]) if it is missing, or `ENOMEM`.
+#[inline]
 fn make_slot(fd: usize) -> Result<&'static Slot, Errno> {
     if fd >= CHUNK && MORE[fd / CHUNK].load(Relaxed).is_null() {
         let mut chunk = Vec::<Slot>::new();

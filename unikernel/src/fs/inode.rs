@@ -254,6 +254,7 @@ impl Inode {
     }
 
     /// Size in bytes as stat(2) reports it.
+    #[inline]
     pub fn size(&self) -> u64 {
         match &self.kind {
             Kind::File(store) => store.lock().size(),

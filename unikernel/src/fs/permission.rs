@@ -22,6 +22,7 @@ pub fn access(inode: &Inode, wanted: u32) -> Result<(), Errno> {
     check(inode, wanted, cred::current())
 }
 
+#[inline]
 fn check(inode: &Inode, wanted: u32, cred: &Cred) -> Result<(), Errno> {
     let node = match &inode.kind {
         Kind::Proc(node) => Some(node),

@@ -10,6 +10,7 @@ const BLOCK_SIZE: u32 = 4096;
 /// `st_blocks` of a page.
 const BLOCKS: u64 = BLOCK_SIZE as u64 / 512;
 
+#[inline]
 fn special_device(inode: &Inode) -> (u32, u32) {
     match inode.kind {
         Kind::Device(device) => device.numbers(),
@@ -18,6 +19,7 @@ fn special_device(inode: &Inode) -> (u32, u32) {
 }
 
 /// Blocks of 512 bytes in use: a file's pages.
+#[inline]
 fn blocks(inode: &Inode) -> u64 {
     match &inode.kind {
         Kind::File(store) => store.lock().pages() * BLOCKS,

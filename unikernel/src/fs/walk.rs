@@ -100,6 +100,7 @@ impl Walked {
 ///
 /// Errors: `ENOENT` (empty path, missing directory), `ENOTDIR`, `ELOOP`, `ENAMETOOLONG` (a
 /// component longer than 255 bytes), `EACCES`.
+#[inline]
 pub fn walk(vfs: &mut Vfs, start: DentryId, path: &[u8], goal: Goal) -> Result<Walked, Errno> {
     if path[0] == 0 {
         return Err(Errno::ENOENT);

@@ -31,6 +31,7 @@ fn get(map: &[u64], frame: usize) -> bool {
     map[frame / 64] >> (frame % 64) & 1 != 0
 }
 
+#[inline]
 fn put(map: &mut [u64], frame: usize, value: bool) {
     let mask = 1 << (frame % 64);
     if value {
@@ -160,6 +161,7 @@ impl Frames {
         None
     }
 
+    #[inline]
     fn take(&mut self, frames: Range<usize>) {
         self.free -= frames.len();
         frames.for_each(|frame| put(self.used, frame, true));

@@ -97,6 +97,7 @@ fn write(entry: *mut u64, value: u64) {
 }
 
 /// The next table behind `entry`, which covers `span` bytes; made (or split) when `create`.
+#[inline]
 fn next(entry: *mut u64, span: usize, create: bool) -> Option<usize> {
     let value = read(entry);
     let present = value & Flags::PRESENT.bits() != 0;
@@ -128,12 +129,14 @@ fn split(table: usize, value: u64, span: usize) {
 }
 
 /// The page-directory entry of `address`, or `None` without memory for a table.
+#[inline]
 fn directory_entry(address: usize, create: bool) -> Option<*mut u64> {
     let pdpt = next(slot(ROOT.load(Relaxed), 3, address), LARGE << 18, create)?;
     let directory = next(slot(pdpt, 2, address), LARGE << 9, create)?;
     Some(slot(directory, 1, address))
 }
 
+#[inline]
 fn leaf(address: usize, create: bool) -> Option<*mut u64> {
     let table = next(directory_entry(address, create)?, LARGE, create)?;
     Some(slot(table, 0, address))
@@ -207,6 +210,7 @@ pub fn protect(range: Range<usize>, access: Option<Access>) -> Result<bool, Errn
 }
 
 /// The leaf entry of `address` and whether it is a large page.
+#[inline]
 pub fn lookup(address: usize) -> Option<(u64, bool)> {
     let entry = directory_entry(address, false)?;
     let value = read(entry);

@@ -9,16 +9,19 @@ impl Dcache {
     }
 
     /// The first child of a directory, in the order of arrival.
+    #[inline]
     pub fn first_child(&self, directory: DentryId) -> Option<DentryId> {
         some(self.dentry(directory).first_child)
     }
 
     /// The child behind `child`.
+    #[inline]
     pub fn next_sibling(&self, child: DentryId) -> Option<DentryId> {
         some(self.dentry(child).next)
     }
 
     /// Where a child stands among its siblings.
+    #[inline]
     pub fn cookie(&self, child: DentryId) -> u32 {
         self.dentry(child).cookie
     }

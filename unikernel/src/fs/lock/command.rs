@@ -50,6 +50,7 @@ impl Description {
     }
 
     /// What a lock asks of it.
+    #[inline]
     pub fn lock_owner(&self) -> Opened {
         Opened {
             description: self.identity(),

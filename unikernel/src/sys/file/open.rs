@@ -212,6 +212,7 @@ fn new_mode(mode: u32) -> u32 {
 }
 
 /// Whether a file that was there may be opened with `flags`, in the order of Linux's checks.
+#[inline]
 fn check(inode: &Inode, flags: u32) -> Result<(), Errno> {
     let is_dir = inode.is_dir();
     if flags & O_CREAT != 0 && is_dir {

@@ -31,10 +31,12 @@ impl Label {
     }
 
     /// Its bytes.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.len.into()]
     }
 
+    #[inline]
     fn field(&self) -> [core::ffi::c_char; LONGEST + 1] {
         let mut field = [0; LONGEST + 1];
         for (to, &from) in field.iter_mut().zip(self.as_bytes()) {
@@ -48,6 +50,7 @@ impl Label {
 static CHANGING: SpinLock<[Label; 2]> = SpinLock::new([Label::new("lintel"), Label::new("(none)")]);
 
 /// A name. The release is the Linux whose ABI is meant; glibc compares it with its minimum.
+#[inline]
 pub fn get(which: Uts) -> Label {
     match which {
         Uts::System => Label::new("Linux"),
