@@ -63,12 +63,14 @@ fn resolve(frame: &mut Frame) -> bool {
         _ => {}
     }
     // A bad user pointer raises #PF, a non-canonical one #GP; both end in EFAULT.
-    let landing = || uaccess::fixup(rip).or_else(|| signal::fixup(rip));
-    if let (vector::PAGE | vector::PROTECTION, Some(landing)) = (frame.vector, landing()) {
-        frame.rip = landing as u64;
-        return true;
+    if !matches!(frame.vector, vector::PAGE | vector::PROTECTION) {
+        return false;
     }
-    false
+    match uaccess::fixup(rip) {
+        Some(landing) => frame.rip = landing as u64,
+        None => return signal::close_window(frame),
+    }
+    true
 }
 
 /// What nothing resolves is the application's, as a signal, or the end: the library's own mistake.

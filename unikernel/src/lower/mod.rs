@@ -55,10 +55,11 @@ static TRAPS: AtomicU32 = AtomicU32::new(0);
 static ALIAS_NEXT: AtomicUsize = AtomicUsize::new(ALIAS.start);
 static SITES: SpinLock<Sites> = SpinLock::new(Sites::new());
 
+/// The sites whose trampolines are in the slots, or 0; they are below 4 GiB, as is what jumps there.
+static OWNERS: [AtomicU32; ARENA / SLOT + 1] = [const { AtomicU32::new(0) }; ARENA / SLOT + 1];
+
 struct Sites {
     slots: [u64; ARENA / SLOT / 64 + 1],
-    /// The sites whose trampolines are in the slots; they are below 4 GiB, as is what jumps there.
-    owners: [u32; ARENA / SLOT + 1],
     /// Lowered sites, sorted by address.
     lowered: Vec<Lowered>,
     /// Executed sites that are traps, and whether that is because no safe rewriting is known.
@@ -164,6 +165,14 @@ pub fn redirect(rip: usize) -> Option<usize> {
     entry.stands().then_some(target)
 }
 
+/// Where code at `rip` is now, if a lowered site's jump stands before it: as [`redirect`], without
+/// a search and without the second boundary.
+pub fn moved(rip: usize) -> Option<usize> {
+    let start = trampoline::jump_at(rip.checked_sub(2)?)?;
+    let owner = slot_of(start).map(|slot| OWNERS[slot].load(Relaxed) as usize);
+    (owner == Some(rip - 2)).then_some(start + MOVED)
+}
+
 /// The slot of the arena in which `address` is.
 fn slot_of(address: usize) -> Option<usize> {
     let offset = address.wrapping_sub(ARENA_START.load(Relaxed));
@@ -176,16 +185,16 @@ pub fn is_trampoline(address: usize) -> bool {
 }
 
 /// The site whose trampoline `address` is in, and where that starts.
-fn owner_of(sites: &Sites, address: usize) -> Option<(usize, usize)> {
+#[inline]
+fn owner_of(address: usize) -> Option<(usize, usize)> {
     let slot = slot_of(address)?;
-    let owner = *sites.owners.get(slot).filter(|&&owner| owner != 0)?;
-    Some((owner as usize, ARENA_START.load(Relaxed) + slot * SLOT))
+    let owner = OWNERS[slot].load(Relaxed) as usize;
+    (owner != 0).then(|| (owner, ARENA_START.load(Relaxed) + slot * SLOT))
 }
 
 /// The address behind the `syscall` whose trampoline called the shim, which returns to `back`.
 pub fn behind(back: usize) -> Option<usize> {
-    let sites = SITES.try_lock()?;
-    owner_of(&sites, back).map(|(site, _)| site + 2)
+    owner_of(back).map(|(site, _)| site + 2)
 }
 
 /// The state of the original text that is the same as being at `rip` in a trampoline with stack
@@ -195,15 +204,14 @@ pub fn original_state(rip: usize, rsp: usize) -> Option<(usize, usize)> {
     const CALL: usize = MOVED - 8 - WINDOW;
     const STEP_UP: usize = MOVED - 8;
     const SECOND: usize = MOVED + 2;
-    let sites = SITES.try_lock()?;
-    let (site, start) = owner_of(&sites, rip)?;
+    let (site, start) = owner_of(rip)?;
     let inside = rsp.wrapping_add(RED_ZONE);
     match rip - start {
         0 => Some((site, rsp)),
         CALL => Some((site, inside)),
         STEP_UP => Some((site + 2, inside)),
         MOVED => Some((site + 2, rsp)),
-        SECOND if sites.find(site)?.double => Some((site + 4, rsp)),
+        SECOND if SITES.try_lock()?.find(site)?.double => Some((site + 4, rsp)),
         // All that is left is the jump back.
         _ => trampoline::jump_at(rip).map(|target| (target, rsp)),
     }
@@ -238,7 +246,6 @@ impl Sites {
         let slots = [0; ARENA / SLOT / 64 + 1];
         Self {
             slots,
-            owners: [0; ARENA / SLOT + 1],
             lowered: Vec::new(),
             trapped: Vec::new(),
         }
@@ -272,8 +279,8 @@ impl Sites {
         write_text(site, &jump)?;
         let index = self.lowered.partition_point(|entry| entry.site < site);
         let (moved, double) = (at + MOVED, tail.is_double());
-        if let Some(owner) = slot_of(at).and_then(|slot| self.owners.get_mut(slot)) {
-            *owner = u32::try_from(site).map_err(|_| Errno::EINVAL)?;
+        if let Some(slot) = slot_of(at) {
+            OWNERS[slot].store(u32::try_from(site).map_err(|_| Errno::EINVAL)?, Relaxed);
         }
         self.lowered.insert(
             index,

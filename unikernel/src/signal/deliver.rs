@@ -3,7 +3,7 @@
 use super::action::{self, Default, flag};
 use super::fpu::Xmm;
 use super::frame::{self, Delivery};
-use super::{Process, SIGSEGV, SigInfo, Thread, Trap, bit, with};
+use super::{Process, SIGSEGV, SigInfo, Thread, Trap, bit, is_due, with};
 use crate::control;
 use crate::cpu;
 use crate::errno::Errno;
@@ -26,36 +26,55 @@ enum Step {
     Terminate(u32),
 }
 
+/// Where the application goes on after a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Where it would have.
+    Same,
+    /// At the start of a handler.
+    Handler,
+    /// Somewhere else: back from a handler, or in a call once more.
+    Elsewhere,
+}
+
 /// Delivers all signals that the running thread can take. `frame` is where the application would go
-/// on, `xmm` its XMM registers; both change when a handler is to run. Returns whether they did.
+/// on, `xmm` its XMM registers; both may change.
 ///
 /// # Safety
 /// `xmm` is the save area of the entry that `frame` is of, and both are put into effect if they
 /// changed.
-pub unsafe fn deliver(frame: &mut Frame, xmm: *mut Xmm, mut call: Call) -> bool {
-    let mut changed = false;
+pub unsafe fn deliver(frame: &mut Frame, xmm: *mut Xmm, mut call: Call) -> Next {
+    let mut to = Next::Same;
     loop {
         match with(next) {
             Step::Nothing => {
-                if let Some(number) = call.take() {
-                    changed |= finish(frame, number, None);
+                if call
+                    .take()
+                    .is_some_and(|number| finish(frame, number, None))
+                {
+                    to = Next::Elsewhere;
                 }
                 if !with(restore_mask) {
-                    return changed;
+                    return to;
                 }
             }
             Step::Return => {
-                (changed, call) = (true, None);
+                (to, call) = (Next::Elsewhere, None);
                 go_back(frame, xmm);
+                if !is_due() {
+                    return to;
+                }
             }
             Step::Enter(delivery, trap) => {
-                changed = true;
-                if let Some(number) = call.take() {
-                    finish(frame, number, Some(delivery.action.flags));
+                if let Some(number) = call.take()
+                    && finish(frame, number, Some(delivery.action.flags))
+                {
+                    to = Next::Elsewhere;
                 }
                 match frame::enter(frame, xmm, &delivery, &trap) {
-                    Ok(()) => with(|process, thread| thread.started(process, &delivery)),
-                    Err(()) => no_room(frame, delivery.info.signo as u32),
+                    Ok(()) if !is_due() => return Next::Handler,
+                    Ok(()) => to = Next::Handler,
+                    Err(()) => no_room(frame, &delivery),
                 }
             }
             Step::Stop => stop(),
@@ -94,7 +113,9 @@ fn next(process: &mut Process, thread: &mut Thread) -> Step {
             action,
             mask: thread.saved.unwrap_or(thread.blocked),
             stack: thread.stack,
+            before: (thread.blocked, thread.saved),
         };
+        thread.started(process, &delivery);
         return Step::Enter(delivery, thread.trap);
     }
     thread.recalculate(process);
@@ -200,7 +221,13 @@ fn go_back(frame: &mut Frame, xmm: *mut Xmm) {
 }
 
 /// There is no room for a handler's frame: SIGSEGV, and if it was that, the end.
-fn no_room(frame: &Frame, number: u32) {
+fn no_room(frame: &Frame, delivery: &Delivery) {
+    with(|process, thread| {
+        (_, thread.saved) = delivery.before;
+        thread.stack = delivery.stack;
+        thread.set_blocked(process, delivery.before.0);
+    });
+    let number = delivery.info.signo as u32;
     if force_segv(number == SIGSEGV) {
         let (rip, rsp) = (frame.rip, frame.rsp);
         control!("lintel: no room for a handler of signal {number}: rip {rip:#x} rsp {rsp:#x}");

@@ -7,7 +7,7 @@
 //! call looks at nothing when it ends; so it is led out with the trap flag, instruction by
 //! instruction, some dozens in all.
 
-use super::deliver::deliver;
+use super::deliver::{Next, deliver};
 use super::fpu::Xmm;
 use super::{is_due, with};
 use crate::cpu::{CPU, work};
@@ -23,7 +23,8 @@ use core::sync::atomic::Ordering::Relaxed;
 pub struct Exit {
     /// Where the application goes on.
     frame: Frame,
-    _pad: u64,
+    /// Not 0: that is the start of a handler.
+    handler: u64,
     /// The call's number.
     number: u64,
     /// The `rbp` field of the entry's [`Caller`], on the caller's stack.
@@ -36,6 +37,7 @@ pub(crate) const EXIT: usize = size_of::<Exit>();
 
 const _: () = {
     assert!(EXIT == 464 && offset_of!(Exit, number) == EXIT - 272);
+    assert!(offset_of!(Exit, handler) == EXIT - 280);
     assert!(offset_of!(Exit, caller) == EXIT - 264 && offset_of!(Exit, xmm) == EXIT - 256);
 };
 
@@ -161,25 +163,29 @@ pub(crate) extern "C" fn on_exit(exit: &mut Exit) -> bool {
     }
     exit.complete();
     // SAFETY: the entry loads both when we say that they changed.
-    let changed = unsafe { deliver(&mut exit.frame, &raw mut exit.xmm, Some(exit.number)) };
-    if changed {
+    let next = unsafe { deliver(&mut exit.frame, &raw mut exit.xmm, Some(exit.number)) };
+    exit.handler = u64::from(next == Next::Handler);
+    if next == Next::Elsewhere {
         lead_on(&mut exit.frame);
     }
-    changed
+    next != Next::Same
 }
 
 /// The same once more, before the frame is put into effect.
 pub(crate) extern "C" fn on_exit_again(exit: &mut Exit) {
     if is_due() {
         // SAFETY: the entry loads both.
-        unsafe { deliver(&mut exit.frame, &raw mut exit.xmm, None) };
-        lead_on(&mut exit.frame);
+        let next = unsafe { deliver(&mut exit.frame, &raw mut exit.xmm, None) };
+        if next != Next::Same {
+            exit.handler = u64::from(next == Next::Handler);
+            lead_on(&mut exit.frame);
+        }
     }
 }
 
 /// At the inner boundary of a lowered site the text is no longer what it was: on with the copy.
 fn lead_on(frame: &mut Frame) {
-    if let Some(moved) = lower::redirect(frame.rip as usize) {
+    if let Some(moved) = lower::moved(frame.rip as usize) {
         frame.rip = moved as u64;
     }
 }
@@ -253,7 +259,7 @@ pub(super) unsafe fn deliver_above(frame: &mut Frame) {
     // SAFETY: the area is there (the caller's), and what changed is put into effect: the frame by the
     // upcall's return, and the registers by saving them where that loads them from.
     unsafe {
-        if deliver(frame, xmm, None) {
+        if deliver(frame, xmm, None) != Next::Same {
             lead_on(frame);
             core::arch::asm!(
                 ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15",

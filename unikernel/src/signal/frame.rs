@@ -6,9 +6,9 @@
 
 use super::action::flag;
 use super::fpu::{self, Xmm};
-use super::{AltStack, SigAction, SigInfo, Trap};
+use super::{AltStack, SigAction, SigInfo, Trap, window};
 use crate::irq::Frame;
-use crate::uaccess::{self, Pod, UserPtr};
+use crate::uaccess;
 use core::mem::{offset_of, size_of};
 
 /// `struct sigcontext`.
@@ -58,11 +58,6 @@ pub struct SignalFrame {
     info: [u64; 16],
 }
 
-// SAFETY: repr(C) structs of integers without padding.
-unsafe impl Pod for UserContext {}
-// SAFETY: as above.
-unsafe impl Pod for SignalFrame {}
-
 const _: () = {
     assert!(size_of::<Context>() == 256 && size_of::<UserContext>() == 304);
     assert!(size_of::<SignalFrame>() == 440 && offset_of!(SignalFrame, info) == 312);
@@ -78,9 +73,6 @@ struct Extent {
     size: u32,
     _padding: [u32; 7],
 }
-
-// SAFETY: a repr(C) struct of integers without padding.
-unsafe impl Pod for Extent {}
 
 /// Where [`Extent`] is in an XSAVE area.
 const EXTENT: usize = 464;
@@ -118,6 +110,8 @@ pub struct Delivery {
     pub mask: u64,
     /// The thread's alternate stack.
     pub stack: AltStack,
+    /// The thread's mask and the one that it had borrowed for, if there is no room for the frame.
+    pub before: (u64, Option<u64>),
 }
 
 /// Where the frame of a handler goes: the address of the XSAVE area, and the stack pointer. `None`
@@ -135,6 +129,18 @@ fn place(sp: u64, size: u64, action: &SigAction, stack: &AltStack) -> Option<(u6
     fits.then_some((area, frame))
 }
 
+/// A frame that is being written.
+struct Writing<'a> {
+    frame: &'a Frame,
+    xmm: *mut Xmm,
+    delivery: &'a Delivery,
+    trap: &'a Trap,
+    area: usize,
+    sp: usize,
+    /// Components of the vector state that are in use.
+    used: u64,
+}
+
 /// Makes `frame` the start of a handler, with a signal frame to return to what it was. `Err` when
 /// the stack cannot take it; then nothing has changed.
 pub(super) fn enter(
@@ -147,24 +153,27 @@ pub(super) fn enter(
     if action.flags & flag::RESTORER == 0 {
         return Err(());
     }
-    let (components, size) = fpu::extent();
+    let (_, size) = fpu::extent();
     let (area, sp) = place(frame.rsp, size.into(), action, &delivery.stack).ok_or(())?;
-    save(xmm, area as usize, components, size)?;
-    let image = SignalFrame {
-        restorer: action.restorer,
-        user: UserContext {
-            flags: UC_FLAGS,
-            link: 0,
-            stack: delivery.stack,
-            context: Context::of(frame, delivery.mask, area as usize, trap),
-            mask: delivery.mask,
-        },
-        // Linux fills it only for who asks; for others it is what the stack held.
-        info: info.words(),
+    if !uaccess::access_ok(sp as usize, (area - sp) as usize + size as usize + 4) {
+        return Err(());
+    }
+    let mut writing = Writing {
+        frame,
+        xmm,
+        delivery,
+        trap,
+        area: area as usize,
+        sp: sp as usize,
+        used: 0,
     };
-    UserPtr::new(sp as usize).write(&image).map_err(|_| ())?;
+    // SAFETY: `write` does nothing but to write what is checked above to be the application's.
+    if !unsafe { window::run(&mut writing, write) } {
+        return Err(());
+    }
+    let used = writing.used;
     // SAFETY: the entry's save area; the state has just been saved.
-    unsafe { fpu::reset(xmm, components) };
+    unsafe { fpu::reset(xmm, used) };
     frame.rdi = info.signo as u64;
     frame.rsi = sp + offset_of!(SignalFrame, info) as u64;
     frame.rdx = sp + offset_of!(SignalFrame, user) as u64;
@@ -175,38 +184,46 @@ pub(super) fn enter(
     Ok(())
 }
 
-/// Writes the XSAVE area.
-fn save(xmm: *mut Xmm, area: usize, components: u64, size: u32) -> Result<(), ()> {
-    let total = size as usize + 4;
-    if !uaccess::access_ok(area, total) {
-        return Err(());
-    }
-    // XSAVE leaves most of the header as it is.
-    let header = UserPtr::new(area + HEADER);
-    header.write(&[0u64; 8]).map_err(|_| ())?;
-    // SAFETY: the entry's save area; the destination is the application's (checked).
-    if !unsafe { fpu::save(xmm, area, components) } {
-        return Err(());
-    }
-    let extent = Extent {
-        magic: MAGIC_1,
-        extended_size: total as u32,
-        components,
-        size,
-        _padding: [0; 7],
-    };
-    let write = || {
-        UserPtr::new(area + EXTENT).write(&extent)?;
-        UserPtr::new(area + size as usize).write(&MAGIC_2)?;
+/// Writes a frame.
+///
+/// # Safety
+/// In a window; the places are the application's.
+unsafe extern "C" fn write(w: &mut Writing<'_>) {
+    let (components, size) = fpu::extent();
+    let area = w.area as *mut u8;
+    let present = area.wrapping_add(HEADER).cast::<u64>();
+    let to = w.sp as *mut SignalFrame;
+    // SAFETY: the caller's; all places are multiples of their types' alignments.
+    unsafe {
+        // XSAVE leaves most of the header as it is.
+        present.cast::<[u64; 8]>().write([0; 8]);
+        fpu::save(w.xmm, w.area, components);
+        w.used = present.read();
         // Those of x87 and SSE count as there, for who looks at the old part only.
-        let present = UserPtr::<u64>::new(area + HEADER);
-        present.write(&(present.read()? | LEGACY))
-    };
-    write().map_err(|_| ())
+        present.write(w.used | LEGACY);
+        area.wrapping_add(EXTENT).cast::<Extent>().write(Extent {
+            magic: MAGIC_1,
+            extended_size: size + 4,
+            components,
+            size,
+            _padding: [0; 7],
+        });
+        area.wrapping_add(size as usize)
+            .cast::<u32>()
+            .write(MAGIC_2);
+        (&raw mut (*to).restorer).write(w.delivery.action.restorer);
+        (&raw mut (*to).user).write(UserContext {
+            flags: UC_FLAGS,
+            link: 0,
+            stack: w.delivery.stack,
+            context: Context::of(w.frame, w.delivery.mask, w.area, w.trap),
+            mask: w.delivery.mask,
+        });
+        if w.delivery.action.flags & flag::SIGINFO != 0 {
+            (&raw mut (*to).info).write(w.delivery.info.words());
+        }
+    }
 }
-
-// SAFETY: an array of integers.
-unsafe impl Pod for [u64; 8] {}
 
 impl Context {
     fn of(f: &Frame, mask: u64, fpstate: usize, trap: &Trap) -> Self {
@@ -262,25 +279,67 @@ pub struct Returned {
     pub is_bad: bool,
 }
 
+/// A frame that is being read.
+struct Reading<'a> {
+    frame: &'a mut Frame,
+    from: *const UserContext,
+    fpstate: usize,
+    returned: Returned,
+}
+
 /// rt_sigreturn(2): loads what the frame above `frame.rsp` holds. `None` when there is none.
 pub(super) fn leave(frame: &mut Frame, xmm: *mut Xmm) -> Option<Returned> {
     let start = frame.rsp.wrapping_sub(8) as usize;
     if !uaccess::access_ok(start, size_of::<SignalFrame>()) {
         return None;
     }
-    let at = start + offset_of!(SignalFrame, user);
-    let user = UserPtr::<UserContext>::new(at).read().ok()?;
-    let may = user.context.restore(frame);
-    let loaded = load(xmm, user.context.fpstate);
-    if loaded.is_none() {
+    let mut reading = Reading {
+        frame,
+        from: (start + offset_of!(SignalFrame, user)) as *const UserContext,
+        fpstate: 0,
+        returned: Returned {
+            mask: 0,
+            stack: AltStack::NONE,
+            is_bad: false,
+        },
+    };
+    // SAFETY: `read` does nothing but to read what is checked above to be the application's.
+    if !unsafe { window::run(&mut reading, read) } {
+        return None;
+    }
+    let Reading {
+        fpstate,
+        mut returned,
+        ..
+    } = reading;
+    if load(xmm, fpstate).is_none() {
         // SAFETY: the entry's save area; the state is lost already.
         unsafe { fpu::reset(xmm, fpu::extent().0) };
+        returned.is_bad = true;
     }
-    Some(Returned {
-        mask: user.mask,
-        stack: user.stack,
-        is_bad: !may || loaded.is_none(),
-    })
+    Some(returned)
+}
+
+/// Reads a frame. Its last word first: it spans two pages at most, so if that is there, all is, and
+/// no register is changed by half a frame.
+///
+/// # Safety
+/// In a window; the place is the application's.
+unsafe extern "C" fn read(r: &mut Reading<'_>) {
+    // SAFETY: the caller's; words of the frame may be at odd addresses.
+    unsafe {
+        r.returned.mask = (&raw const (*r.from).mask).read_unaligned();
+        r.returned.stack = (&raw const (*r.from).stack).read_unaligned();
+        let context = &raw const (*r.from).context;
+        r.fpstate = (&raw const (*context).fpstate).read_unaligned();
+        r.returned.is_bad = !context.read_unaligned().restore(r.frame);
+    }
+}
+
+/// Vector state that is being loaded.
+struct Loading {
+    xmm: *mut Xmm,
+    area: usize,
 }
 
 /// Loads the vector state that a frame points to (Linux's `fpu__restore_sig`).
@@ -294,25 +353,38 @@ fn load(xmm: *mut Xmm, area: usize) -> Option<()> {
     if !uaccess::access_ok(area, size as usize + 4) {
         return None;
     }
-    let extent = UserPtr::<Extent>::new(area + EXTENT).read().ok()?;
-    let is_extended = extent.magic == MAGIC_1
-        && UserPtr::<u32>::new(area + size as usize).read().ok()? == MAGIC_2;
-    let present = match is_extended {
-        true => extent.components & components,
-        false => LEGACY,
-    };
-    if present != components {
-        // SAFETY: the entry's save area; what the frame lacks is lost.
-        unsafe { fpu::reset(xmm, components) };
-    }
-    // SAFETY: the entry's save area; the source is the application's memory (checked).
-    let loaded = unsafe {
-        match is_extended {
-            true => fpu::restore(xmm, area, present),
-            false => fpu::restore_legacy(xmm, area),
+    let mut loading = Loading { xmm, area };
+    // SAFETY: `load_from` reads what is checked to be the application's.
+    unsafe { window::run(&mut loading, load_from) }.then_some(())
+}
+
+/// Loads the vector state.
+///
+/// # Safety
+/// In a window; the place is the application's.
+unsafe extern "C" fn load_from(l: &mut Loading) {
+    let (components, size) = fpu::extent();
+    let at = |offset: usize| (l.area + offset) as *const u8;
+    // SAFETY: the caller's; the area may be at an odd address, and the instructions see to that.
+    unsafe {
+        let extent = at(EXTENT).cast::<Extent>();
+        let magic_2 = || at(size as usize).cast::<u32>().read_unaligned();
+        let is_extended =
+            (&raw const (*extent).magic).read_unaligned() == MAGIC_1 && magic_2() == MAGIC_2;
+        let named = (&raw const (*extent).components).read_unaligned();
+        let present = if is_extended {
+            named & components
+        } else {
+            LEGACY
+        };
+        if present != components {
+            fpu::reset(l.xmm, components);
         }
-    };
-    loaded.then_some(())
+        match is_extended {
+            true => fpu::restore(l.xmm, l.area, present),
+            false => fpu::restore_legacy(l.xmm, l.area),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -19,15 +19,16 @@ pub mod info;
 mod pending;
 mod send;
 mod stack;
+mod window;
 
 pub use action::SigAction;
 pub use exception::{is_of_library, raise as raise_exception};
 pub(crate) use exit::{EXIT, on_exit, on_exit_again};
 pub use exit::{after_interrupt, caller_sp, stepped};
-pub use fpu::fixup;
 pub use info::SigInfo;
 pub use send::{Target, send, send_process, send_thread};
 pub use stack::AltStack;
+pub use window::close as close_window;
 
 use crate::cpu::{CPU, work};
 use crate::errno::{Errno, SysResult};
@@ -174,11 +175,11 @@ impl Thread {
 
     /// Notes whether the running thread, which this is, has something to do.
     fn recalculate(&self, process: &Process) {
-        if self.ready(process) != 0 || self.returning {
-            CPU.work.fetch_or(work::SIGNAL, Relaxed);
-        } else {
-            CPU.work.fetch_and(!work::SIGNAL, Relaxed);
-        }
+        // Interrupts are closed, so nobody changes the word in between.
+        let other = CPU.work.load(Relaxed) & !work::SIGNAL;
+        let due = self.ready(process) != 0 || self.returning;
+        CPU.work
+            .store(other | if due { work::SIGNAL } else { 0 }, Relaxed);
     }
 
     fn set_blocked(&mut self, process: &Process, blocked: u64) {
