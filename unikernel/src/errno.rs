@@ -31,7 +31,7 @@ errnos! {
     E2BIG EACCES EAGAIN EBADF EBUSY ECHILD EDOM EEXIST EFAULT EFBIG EINTR EINVAL EIO EISDIR
     ELOOP EMFILE EMLINK ENAMETOOLONG ENFILE ENODEV ENOENT ENOEXEC ENOMEM ENOSPC ENOSYS ENOTDIR
     ENOLCK ENOTEMPTY ENOTTY ENXIO EOVERFLOW EPERM EPIPE ERANGE EROFS ESPIPE ESRCH ETIMEDOUT EXDEV
-    EOPNOTSUPP ENODATA
+    EOPNOTSUPP ENODATA EDEADLK
 }
 
 /// Results that no program sees: a signal ended the call's wait, and what becomes of the call is
@@ -40,6 +40,8 @@ errnos! {
 impl Errno {
     /// `EINTR` if a handler without SA_RESTART runs, else the call is made again.
     pub const ERESTARTSYS: Errno = Errno(512);
+    /// The call is made again, whatever runs in between.
+    pub const ERESTARTNOINTR: Errno = Errno(513);
     /// `EINTR` if a handler runs, else the call is made again.
     pub const ERESTARTNOHAND: Errno = Errno(514);
     /// `EINTR` if a handler runs, else restart_syscall(2) goes on with it.

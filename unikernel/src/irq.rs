@@ -7,9 +7,9 @@
 //! interrupt that arrives there would find its stack still in use, so the monitor closes the flag
 //! again, marks the vector pending and moves RIP back to the start of the region.
 
-use crate::cpu::{CPU, FIRST_IRQ_VECTOR};
+use crate::cpu::{CPU, FIRST_IRQ_VECTOR, work};
 use crate::platform::{Interrupt, platform};
-use crate::{console, events, profile, sched, signal, time};
+use crate::{console, events, fault, profile, sched, signal, time};
 use core::arch::global_asm;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::Ordering::Relaxed;
@@ -57,7 +57,7 @@ const _: () = {
 // The FXSAVE area is enough here: upcall code is compiled for baseline x86-64, whose instructions
 // leave the upper halves of the YMM and ZMM registers alone.
 global_asm!(
-    ".macro LINTEL_UPCALL handler",
+    ".macro LINTEL_UPCALL handler, return",
     "    push rax",
     "    push rbx",
     "    push rcx",
@@ -78,15 +78,25 @@ global_asm!(
     "    cld",
     "    lea rdi, [rsp + {fx_area}]",
     "    call \\handler",
-    "    jmp lintel_upcall_return",
+    "    jmp \\return",
     ".endm",
     ".pushsection .text.lintel_upcall,\"ax\",@progbits",
     ".balign 16",
     ".globl lintel_upcall_interrupt, lintel_upcall_exception, lintel_restart, lintel_restart_end",
+    ".globl lintel_upcall_return",
+    ".hidden lintel_upcall_return",
     "lintel_upcall_interrupt:",
-    "    LINTEL_UPCALL {interrupt}",
+    "    LINTEL_UPCALL {interrupt}, lintel_interrupt_return",
     "lintel_upcall_exception:",
-    "    LINTEL_UPCALL {exception}",
+    "    LINTEL_UPCALL {exception}, lintel_upcall_return",
+    // rax = 0, or the place of the frame on the kernel stack of the interrupted thread, which
+    // gives the CPU away there.
+    "lintel_interrupt_return:",
+    "    test rax, rax",
+    "    jz lintel_upcall_return",
+    "    mov rsp, rax",
+    "    lea rdi, [rsp + {fx_area}]",
+    "    call {preempted}",
     "lintel_upcall_return:",
     "    fxrstor64 [rsp]",
     "    add rsp, {fx_area}",
@@ -115,35 +125,59 @@ global_asm!(
     "1:  iretq",
     "lintel_restart_end:",
     "2:  lea rsp, [rsp - 24]",
-    "    LINTEL_UPCALL {drain}",
+    "    LINTEL_UPCALL {drain}, lintel_interrupt_return",
     ".popsection",
     fx_area = const FX_AREA,
     interrupt = sym on_interrupt,
+    preempted = sym on_preempted,
     exception = sym crate::fault::on_exception,
     drain = sym drain_closed,
     pending = const offset_of!(crate::cpu::Cpu, pending),
     soft_if = const offset_of!(crate::cpu::Cpu, soft_if),
 );
 
-extern "C" fn on_interrupt(frame: &mut Frame) {
+extern "C" fn on_interrupt(frame: &mut Frame) -> usize {
     profile::interrupted(frame.rip as usize);
     handle(frame.vector as u8);
-    before_return(frame);
+    before_return(frame)
 }
 
-/// What the application must know of before it goes on.
-fn before_return(frame: &mut Frame) {
+/// What must be done before the interrupted code goes on. The library's goes on at once: the end of
+/// its system call will look ([`Cpu::work`](crate::cpu::Cpu::work)). The result is 0, or where the
+/// frame has gone for the thread to give the CPU away.
+fn before_return(frame: &mut Frame) -> usize {
+    let work = CPU.work.load(Relaxed);
+    if work == 0 {
+        return 0;
+    }
+    if work & work::RESCHEDULE != 0 && !fault::in_library(frame.rip as usize) {
+        let start = core::ptr::from_mut(frame) as usize - FX_AREA;
+        // SAFETY: application code was interrupted, also where a trampoline calls the library or
+        // comes back: neither is on the kernel stack. The entry returns to the result.
+        return unsafe { sched::retreat(start, FX_AREA + size_of::<Frame>()) };
+    }
+    take_signals(frame);
+    0
+}
+
+fn take_signals(frame: &mut Frame) {
     if signal::is_due() {
         // SAFETY: the frame is that of an interrupt upcall, made by the entry above.
         unsafe { signal::after_interrupt(frame) };
     }
 }
 
+/// The rest of [`before_return`], on the kernel stack of the interrupted thread.
+extern "C" fn on_preempted(frame: &mut Frame) {
+    sched::yield_now();
+    take_signals(frame);
+}
+
 /// Takes and handles all pending vectors with the flag closed (the return sequence's way).
-extern "C" fn drain_closed(frame: &mut Frame) {
+extern "C" fn drain_closed(frame: &mut Frame) -> usize {
     profile::interrupted(frame.rip as usize);
     take_pending();
-    before_return(frame);
+    before_return(frame)
 }
 
 /// Handles what has arrived; called with the flag closed.
@@ -168,6 +202,7 @@ pub fn deliver_pending() {
 }
 
 fn handle(vector: u8) {
+    let before = sched::handling();
     let _ = events::irq(vector, || {
         let source = platform().interrupt(vector);
         match source {
@@ -183,4 +218,5 @@ fn handle(vector: u8) {
         source
     });
     sched::stir();
+    sched::handled(before);
 }

@@ -50,7 +50,7 @@ pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
     uaccess::init(|leaf, subleaf| platform().cpuid(leaf, subleaf));
     let [kernel, interrupt, fault_stack] = boot.image.stacks;
     CPU.kernel_stack.store(kernel.top, Relaxed);
-    sched::init(kernel.top);
+    sched::init(kernel.top, boot.entry_tsc);
     CPU.irq_stack.store(interrupt.top, Relaxed);
     CPU.fault_stack.store(fault_stack.top, Relaxed);
     fault::init(boot.image.text.clone());
@@ -90,7 +90,7 @@ pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
     prctl::name_after(options.argv0);
     CPU.soft_if.store(1, Relaxed);
     if options.tick {
-        time::start_tick();
+        sched::tick::start();
     }
     enter(elf.entry(), sp)
 }

@@ -5,7 +5,8 @@
 //! never asks for the time should not pay.
 
 use crate::platform::{ClockChoice, platform};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use crate::sched;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Nanoseconds in a second.
 pub const NANOS: u64 = 1_000_000_000;
@@ -17,8 +18,6 @@ static MULT: AtomicU64 = AtomicU64::new(0);
 /// CLOCK_REALTIME minus CLOCK_MONOTONIC in ns; 0 until known.
 static EPOCH: AtomicU64 = AtomicU64::new(0);
 static CHOICE: AtomicU64 = AtomicU64::new(0);
-/// A periodic tick runs, so no one-shot can be set.
-static TICKING: AtomicBool = AtomicBool::new(false);
 /// Nanoseconds in which the CPU was halted.
 static SLEPT: AtomicU64 = AtomicU64::new(0);
 /// Timer interrupts seen.
@@ -223,9 +222,11 @@ pub fn realtime() -> (u64, u32) {
     now
 }
 
-/// The timer fired: nothing to do but to be counted; whoever sleeps looks at the clock.
+/// The timer fired: the tick, or the one-shot.
 pub fn on_timer() {
     TICKS.fetch_add(1, Relaxed);
+    sched::tick::on_tick();
+    sched::on_timer();
 }
 
 /// Timer interrupts since boot.
@@ -239,20 +240,10 @@ pub fn slept_ns() -> u64 {
     SLEPT.load(Relaxed)
 }
 
-/// Turns the periodic tick on (for tests; the scheduler will own it).
-pub fn start_tick() {
-    TICKING.store(true, Relaxed);
-    platform().set_tick(true);
-}
-
 pub use crate::sched::sleep_until;
 
-/// Halts the CPU until an interrupt is pending; with `left` (ns) a timer makes sure that there is
-/// one. Call with the soft interrupt flag closed.
-pub(crate) fn halt(left: Option<u64>) {
-    if let Some(left) = left.filter(|_| !TICKING.load(Relaxed)) {
-        platform().set_timer(left);
-    }
+/// Halts the CPU until an interrupt is pending. Call with the soft interrupt flag closed.
+pub(crate) fn halt() {
     platform().idle();
 }
 

@@ -4,9 +4,8 @@
 //! needs a change waits on it with a condition; who makes a change [wakes](Queue::wake) it.
 //! Nobody is woken when nobody waits: then a wake-up is one load and a branch.
 //!
-//! There is one thread, so a sleeper is idle in [`sleep_until`](crate::time::sleep_until), which looks at its condition
-//! again after every interrupt, and the queue only counts. What a scheduler needs is here already:
-//! every change that can end a wait calls `wake`, and every waiter says which queues it looks at.
+//! A sleeper is in [`sleep_until`](crate::time::sleep_until), which looks at its condition again after every interrupt
+//! and every wake-up of any queue; the queue only counts.
 
 use crate::signal;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -85,12 +84,12 @@ impl Queue {
         }
     }
 
-    /// Marks the change for those who enrolled. Sleepers look at their conditions themselves: with
-    /// one thread there is nobody to make runnable.
+    /// Marks the change for those who enrolled, and lets sleepers look at their conditions.
     #[cold]
     #[inline(never)]
     fn call(&self) {
         self.calls.fetch_add(1, Relaxed);
+        crate::sched::stir();
     }
 }
 

@@ -158,3 +158,24 @@ pub fn write() {
         dump::write_with_call();
     }
 }
+
+/// The call that a thread is making, while it does not run.
+#[derive(Debug)]
+pub struct Call(Record);
+
+impl Call {
+    /// No call.
+    #[allow(clippy::new_without_default, reason = "const, for statics")]
+    pub const fn new() -> Self {
+        Self(Record::new())
+    }
+}
+
+/// Another thread gets the CPU: the call that is being made is that one's.
+#[inline(always)]
+pub fn switched(from: &Call, to: &Call) {
+    if ENABLED {
+        from.0.copy(&CALL);
+        CALL.copy(&to.0);
+    }
+}

@@ -20,7 +20,7 @@ pub enum Kind {
     Fault = 3,
     /// An attempt to lower a site: its address; 0 or the negative errno.
     Lower = 4,
-    /// A switch of threads; there are none yet.
+    /// A switch of threads; nothing records them yet.
     Sched = 5,
 }
 
@@ -49,6 +49,7 @@ impl Kind {
 
 /// An event in the ring. Every field is an atomic of its own, so that the compiler can neither
 /// merge the stores into vector registers nor assume that an upcall does not write meanwhile.
+#[derive(Debug)]
 pub struct Record {
     tsc: AtomicU64,
     kind: AtomicU8,
@@ -138,8 +139,9 @@ impl Record {
         self.cut.store(cut.into(), Relaxed);
     }
 
+    /// Becomes what `from` is.
     #[inline(always)]
-    fn copy(&self, from: &Self) {
+    pub fn copy(&self, from: &Self) {
         self.tsc.store(from.tsc.load(Relaxed), Relaxed);
         self.kind.store(from.kind.load(Relaxed), Relaxed);
         self.text_len.store(from.text_len.load(Relaxed), Relaxed);

@@ -229,6 +229,40 @@ pub fn idled(since: u64) {
     }
 }
 
+/// What is kept of the call that a thread is making, while it does not run.
+#[derive(Debug)]
+pub struct Call {
+    blocked: AtomicU64,
+    trapped: AtomicU64,
+    since: AtomicU64,
+}
+
+impl Call {
+    /// No call.
+    #[allow(clippy::new_without_default, reason = "const, for statics")]
+    pub const fn new() -> Self {
+        Self {
+            blocked: AtomicU64::new(0),
+            trapped: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+        }
+    }
+}
+
+/// Another thread gets the CPU: the time until `from` has it again, it is blocked.
+#[inline(always)]
+pub fn switched(from: &Call, to: &Call) {
+    if ENABLED {
+        let now = tsc();
+        from.since.store(now, Relaxed);
+        from.blocked.store(BLOCKED.load(Relaxed), Relaxed);
+        from.trapped.store(TRAPPED.load(Relaxed), Relaxed);
+        let away = now.wrapping_sub(to.since.load(Relaxed));
+        BLOCKED.store(to.blocked.load(Relaxed).wrapping_add(away), Relaxed);
+        TRAPPED.store(to.trapped.load(Relaxed), Relaxed);
+    }
+}
+
 /// Calls whose result is a number of bytes.
 const fn moves_bytes(number: u32) -> bool {
     use linux_raw_sys::general as nr;

@@ -9,34 +9,69 @@
 //! a condition and then blocks cannot miss a change in between. Blocking may return without reason;
 //! callers look at their condition again.
 
+mod birth;
+mod fpu;
 #[cfg(test)]
 mod host;
+mod leave;
+pub mod policy;
+mod queue;
 #[cfg_attr(
     test,
     allow(dead_code, reason = "unit tests run on threads of the host")
 )]
-mod idle;
-mod queue;
+mod run;
+#[cfg_attr(
+    test,
+    allow(dead_code, reason = "unit tests run on threads of the host")
+)]
+mod sleep;
+mod stack;
+mod table;
 mod thread;
+pub mod tick;
 
+pub use birth::{KEPT, Wish, clone};
 #[cfg(test)]
 pub use host::{block, current, wake, yield_now};
+pub use leave::leave;
+pub use policy::Policy;
 #[cfg(not(test))]
-pub use idle::{block, current, wake, yield_now};
-pub use thread::Thread;
+pub use run::{block, current, wake, yield_now};
+pub use run::{handled, handling, is_alone, lend_level, retreat, set_policy};
+pub use sleep::on_timer;
+pub use table::{each, find, others};
+pub use thread::{NAME, State, Thread};
 
 use crate::time::monotonic_ns;
+use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// Ticks of a turn: 30 ms.
+pub const SLICE: u8 = 3;
 
 /// The thread that exists from boot on; its id is that of the process.
 static MAIN: Thread = Thread::new(crate::process::PID);
 
+/// Where its vector state is saved.
+#[repr(C, align(64))]
+struct Area(UnsafeCell<[u8; fpu::AREA]>);
+
+// SAFETY: only the CPU's instructions access it, when the main thread gives up the CPU or gets it.
+unsafe impl Sync for Area {}
+
+static MAIN_AREA: Area = Area(UnsafeCell::new([0; fpu::AREA]));
+
 /// How many threads sleep in [`sleep_until`]: they look at conditions that nobody announces.
 static WATCHING: AtomicU32 = AtomicU32::new(0);
 
-/// The main thread runs on the kernel stack that ends at `stack`.
-pub fn init(stack: usize) {
-    MAIN.set_stack(stack);
+/// The main thread runs on the kernel stack that ends at `stack`, since `now` (TSC).
+pub fn init(stack: usize, now: u64) {
+    fpu::init();
+    MAIN.stack.store(stack, Relaxed);
+    MAIN.since.store(now, Relaxed);
+    // SAFETY: the area is a static of that size and alignment, for this alone.
+    unsafe { MAIN.fpu.set_area(MAIN_AREA.0.get() as usize) };
 }
 
 /// Sleeps until `ready()` or until CLOCK_MONOTONIC reaches `deadline` (ns). Returns whether it was
@@ -70,7 +105,9 @@ pub fn stir() {
 #[cold]
 #[inline(never)]
 fn stir_all() {
-    if MAIN.is_watching() {
-        wake(&MAIN);
-    }
+    each(|thread| {
+        if thread.is_watching() {
+            wake(thread);
+        }
+    });
 }

@@ -7,7 +7,8 @@
 use super::arg::{Handler, ShortCut, arity};
 use crate::errno::{Errno, encode};
 use crate::profile::{self, Door};
-use crate::{events, sys};
+use crate::{events, sched, sys};
+use core::arch::global_asm;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use linux_raw_sys::general as nr;
 
@@ -361,18 +362,22 @@ syscalls! {
     __NR_clock_nanosleep clock_nanosleep(4) => sys::clock::clock_nanosleep, Full, Partial, "CLOCK_REALTIME, MONOTONIC and BOOTTIME";
     // The process.
     __NR_getpid getpid(0) => sys::process::getpid, Fast, Complete, "";
-    __NR_gettid gettid(0) => sys::process::getpid, Fast, Complete, "";
+    __NR_gettid gettid(0) => sys::thread::gettid, Fast, Complete, "";
     __NR_getppid getppid(0) => sys::process::getppid, Fast, Complete, "";
     __NR_getpgrp getpgrp(0) => sys::process::getpid, Fast, Complete, "";
     __NR_getpgid getpgid(1) => sys::process::getpgid, Full, Complete, "";
     __NR_getsid getsid(1) => sys::process::getpgid, Full, Complete, "";
-    __NR_exit exit(1) => sys::process::exit, Full, Complete, "";
-    __NR_exit_group exit_group(1) => sys::process::exit, Full, Complete, "";
+    __NR_exit exit(1) => sys::thread::exit, Full, Complete, "";
+    __NR_exit_group exit_group(1) => sys::process::exit_group, Full, Complete, "";
     __NR_arch_prctl arch_prctl(2) => sys::process::arch_prctl, Full, Partial, "the FS and GS bases";
-    __NR_set_tid_address set_tid_address(1) => sys::process::set_tid_address, Full, Complete, "";
-    __NR_set_robust_list set_robust_list(2) => sys::process::set_robust_list, Full, Complete, "";
-    __NR_futex futex(6) => sys::futex::futex, Full, Partial, "one thread: WAIT, WAKE and their bitset variants";
-    __NR_sched_yield sched_yield(0) => sys::process::sched_yield, Fast, Complete, "";
+    __NR_set_tid_address set_tid_address(1) => sys::thread::set_tid_address, Full, Complete, "";
+    __NR_set_robust_list set_robust_list(2) => sys::thread::set_robust_list, Full, Complete, "";
+    __NR_get_robust_list get_robust_list(3) => sys::thread::get_robust_list, Full, Complete, "";
+    __NR_clone clone(5) => sys::thread::clone, Full, Partial, "threads, that share everything; a new process is ENOSYS";
+    __NR_clone3 clone3(2) => sys::thread::clone3, Full, Partial, "as clone; no set_tid, no cgroup";
+    __NR_futex futex(6) => sys::futex::futex, Full, Complete, "";
+    __NR_futex_waitv futex_waitv(5) => sys::futex::futex_waitv, Full, Complete, "";
+    __NR_sched_yield sched_yield(0) => sys::thread::sched_yield, Fast, Complete, "";
     __NR_sched_getaffinity sched_getaffinity(3) => sys::process::sched_getaffinity, Full, Complete, "";
     __NR_getcpu getcpu(3) => sys::process::getcpu, Full, Complete, "";
     // Identity and limits.
@@ -407,7 +412,40 @@ syscalls! {
 }
 
 /// The dispatch table.
-pub static ENTRIES: [Entry; LIMIT] = entries();
+pub static ENTRIES: [Entry; LIMIT] = {
+    let mut table = entries();
+    table[nr::__NR_clone as usize] = lintel_clone;
+    table[nr::__NR_clone3 as usize] = lintel_clone3;
+    table
+};
+
+unsafe extern "C" {
+    fn lintel_clone(a: usize, b: usize, c: usize, d: usize, e: usize, f: usize, n: usize) -> isize;
+    fn lintel_clone3(a: usize, b: usize, c: usize, d: usize, e: usize, f: usize, n: usize)
+    -> isize;
+}
+
+// A new thread begins with the caller's registers; those that the C ABI keeps are kept for it here,
+// before a handler uses them.
+global_asm!(
+    ".pushsection .text.lintel_clone,\"ax\",@progbits",
+    "lintel_clone:",
+    "    lea rax, [rip + {clone}]",
+    "    jmp 1f",
+    "lintel_clone3:",
+    "    lea rax, [rip + {clone3}]",
+    "1:  mov [rip + {kept}], rbx",
+    "    mov [rip + {kept} + 8], rbp",
+    "    mov [rip + {kept} + 16], r12",
+    "    mov [rip + {kept} + 24], r13",
+    "    mov [rip + {kept} + 32], r14",
+    "    mov [rip + {kept} + 40], r15",
+    "    jmp rax",
+    ".popsection",
+    clone = sym thunks::clone,
+    clone3 = sym thunks::clone3,
+    kept = sym sched::KEPT,
+);
 
 /// [`Class`] of each number, as a byte.
 pub static CLASSES: [u8; LIMIT] = {

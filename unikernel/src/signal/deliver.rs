@@ -188,6 +188,7 @@ fn finish(frame: &mut Frame, number: u64, handler: Option<u64>) -> bool {
         (Errno::ERESTARTSYS, Some(flags)) => (flags & flag::RESTART != 0).then_some(number),
         (Errno::ERESTARTNOHAND | Errno::ERESTART_RESTARTBLOCK, Some(_)) => None,
         (Errno::ERESTARTSYS | Errno::ERESTARTNOHAND, None) => Some(number),
+        (Errno::ERESTARTNOINTR, _) => Some(number),
         (Errno::ERESTART_RESTARTBLOCK, None) => Some(RESTART_SYSCALL),
         _ => return false,
     };
@@ -283,6 +284,7 @@ mod tests {
         assert_eq!(finished(Errno::ERESTARTNOHAND, None), again);
         assert_eq!(finished(Errno::ERESTART_RESTARTBLOCK, restart), failed);
         assert_eq!(finished(Errno::ERESTART_RESTARTBLOCK, None), (219, 0x1000));
+        assert_eq!(finished(Errno::ERESTARTNOINTR, plain), again);
         assert_eq!(finished(Errno::EAGAIN, restart), (-11, 0x1002));
     }
 }

@@ -13,7 +13,7 @@ use super::{is_due, with};
 use crate::cpu::{CPU, work};
 use crate::irq::Frame;
 use crate::shim::KERNEL_STACK;
-use crate::{fault, lower};
+use crate::{fault, lower, sched};
 use core::mem::{offset_of, size_of};
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
@@ -157,7 +157,9 @@ fn segments() -> (u64, u64) {
 /// The end of a call that has work to do. Whether the application goes on elsewhere, as the frame
 /// says.
 pub(crate) extern "C" fn on_exit(exit: &mut Exit) -> bool {
-    CPU.work.fetch_and(!work::RESCHEDULE, Relaxed);
+    if CPU.work.load(Relaxed) & work::RESCHEDULE != 0 {
+        sched::yield_now();
+    }
     if !is_due() {
         return false;
     }

@@ -150,8 +150,15 @@ impl ThreadSignals {
 
 /// The running thread's part.
 fn current() -> &'static ThreadSignals {
-    static ONLY: ThreadSignals = ThreadSignals::new(0);
-    &ONLY
+    &crate::sched::current().signals
+}
+
+/// Gives a new thread, `signals` being its part, the mask of the running one (clone(2)).
+pub fn inherit(signals: &ThreadSignals) {
+    with(|_, thread| {
+        // SAFETY: the thread is new and not the running one, and the guard is taken.
+        unsafe { (*signals.0.get()).blocked = thread.blocked };
+    });
 }
 
 /// Woken when a signal becomes pending; for signalfd(2).

@@ -20,6 +20,7 @@ pub mod process;
 pub mod random;
 pub mod signal;
 pub mod space;
+pub mod thread;
 pub mod xattr;
 
 use crate::platform::registered;

@@ -3,7 +3,7 @@
 use crate::cred::caps::{LAST, SETPCAP};
 use crate::cred::{self, Cred};
 use crate::errno::{Errno, SysResult};
-use crate::sync::SpinLock;
+use crate::sched::{self, NAME};
 use crate::uaccess::{UserPtr, UserSlice, read_path};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use linux_raw_sys::prctl::{
@@ -11,19 +11,8 @@ use linux_raw_sys::prctl::{
     PR_SET_KEEPCAPS, PR_SET_NAME, PR_SET_NO_NEW_PRIVS,
 };
 
-/// `TASK_COMM_LEN`: a name with its NUL.
-const NAME: usize = 16;
-
-/// What `ps -o comm` would show, ended and filled up with NULs.
-static COMMAND: SpinLock<[u8; NAME]> = SpinLock::new([0; NAME]);
-
 /// `PR_SET_NO_NEW_PRIVS`. It concerns execve(2) only, which does not exist.
 static NO_NEW_PRIVILEGES: AtomicBool = AtomicBool::new(false);
-
-/// The name of the process, as `/proc/self/comm` says it, ended and filled up with NULs.
-pub fn command() -> [u8; NAME] {
-    *COMMAND.lock_no_irq()
-}
 
 /// Whether execve(2) could give no more rights than there are, as `/proc/self/status` says it.
 pub fn no_new_privileges() -> bool {
@@ -33,15 +22,7 @@ pub fn no_new_privileges() -> bool {
 /// Names the process after `path`, the file it was loaded from: the last component, cut.
 pub fn name_after(path: &[u8]) {
     let base = path.rsplit(|&byte| byte == b'/').next();
-    set_name(base.unwrap_or_default());
-}
-
-/// Names the process: `name` is cut to what fits.
-pub fn set_name(name: &[u8]) {
-    let mut command = [0; NAME];
-    let len = name.len().min(NAME - 1);
-    command[..len].copy_from_slice(&name[..len]);
-    *COMMAND.lock_no_irq() = command;
+    sched::current().set_name(base.unwrap_or_default());
 }
 
 /// prctl(2). Options that are not here are `EINVAL`, as those that Linux was built without.
@@ -68,10 +49,10 @@ pub fn prctl(option: u32, a: usize, b: usize, c: usize, d: usize) -> SysResult {
                 Err(Errno::ENAMETOOLONG) => NAME - 1,
                 Err(errno) => return Err(errno),
             };
-            set_name(&room[..name]);
+            sched::current().set_name(&room[..name]);
             Ok(0)
         }
-        PR_GET_NAME => match UserSlice::new(a, NAME).write(&command())? {
+        PR_GET_NAME => match UserSlice::new(a, NAME).write(&sched::current().name())? {
             NAME => Ok(0),
             _ => Err(Errno::EFAULT),
         },
@@ -140,17 +121,17 @@ mod tests {
     #[test]
     fn names_are_cut() {
         name_after(b"/usr/bin/wordfreq");
-        assert_eq!(&command(), b"wordfreq\0\0\0\0\0\0\0\0");
+        assert_eq!(&sched::current().name(), b"wordfreq\0\0\0\0\0\0\0\0");
         let set = |name: &[u8]| prctl(PR_SET_NAME, name.as_ptr() as usize, 0, 0, 0);
         assert_eq!(set(b"a name that is too long\0"), Ok(0));
         let mut found = [1u8; NAME];
         let get = prctl(PR_GET_NAME, found.as_mut_ptr() as usize, 0, 0, 0);
         assert_eq!((get, &found), (Ok(0), b"a name that is \0"));
         assert_eq!(
-            (set(b"exactly fifteen\0"), &command()),
+            (set(b"exactly fifteen\0"), &sched::current().name()),
             (Ok(0), b"exactly fifteen\0")
         );
-        assert_eq!((set(b"\0"), command()), (Ok(0), [0; NAME]));
+        assert_eq!((set(b"\0"), sched::current().name()), (Ok(0), [0; NAME]));
         for option in [PR_SET_NAME, PR_GET_NAME] {
             let refused = prctl(option, usize::MAX, 0, 0, 0);
             assert_eq!(refused, Err(Errno::EFAULT));

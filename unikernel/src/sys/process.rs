@@ -6,7 +6,7 @@ use crate::profile;
 use crate::uaccess::{UserPtr, UserSlice};
 use core::arch::asm;
 
-/// getpid(2), gettid(2), getpgrp(2), set_tid_address(2): the one process has id 1.
+/// getpid(2), getpgrp(2): the one process has id 1.
 #[inline(always)]
 pub fn getpid() -> SysResult {
     Ok(PID as usize)
@@ -18,11 +18,6 @@ pub fn getppid() -> SysResult {
     Ok(0)
 }
 
-/// set_tid_address(2): the pointer matters when a thread ends; the last thread's end is the VM's.
-pub fn set_tid_address(_clear: UserPtr<i32>) -> SysResult {
-    getpid()
-}
-
 /// getpgid(2) and getsid(2).
 pub fn getpgid(pid: i32) -> SysResult {
     if pid == 0 || pid == PID {
@@ -32,8 +27,8 @@ pub fn getpgid(pid: i32) -> SysResult {
     }
 }
 
-/// exit(2) of the only thread, and exit_group(2): the low eight bits reach the outside.
-pub fn exit(code: i32) -> SysResult {
+/// exit_group(2): of all threads. The low eight bits reach the outside.
+pub fn exit_group(code: i32) -> SysResult {
     profile::not_returning(linux_raw_sys::general::__NR_exit_group);
     process::exit(code as u8)
 }
@@ -43,12 +38,14 @@ const ARCH_SET_FS: i32 = 0x1002;
 const ARCH_GET_FS: i32 = 0x1003;
 const ARCH_GET_GS: i32 = 0x1004;
 
+/// Linux's TASK_SIZE_MAX: no base of a segment may be as high.
+pub(super) const TASK_SIZE: usize = 0x7fff_ffff_f000;
+
 /// arch_prctl(2). FS and GS bases are set by the unprivileged instructions.
 pub fn arch_prctl(code: i32, address: usize) -> SysResult {
     let base: usize;
     match code {
-        // TASK_SIZE_MAX is the bound Linux checks (EPERM).
-        ARCH_SET_FS | ARCH_SET_GS if address >= 0x7fff_ffff_f000 => return Err(Errno::EPERM),
+        ARCH_SET_FS | ARCH_SET_GS if address >= TASK_SIZE => return Err(Errno::EPERM),
         // SAFETY: the base is canonical (checked); kernel code uses neither FS nor GS. The feature
         // is checked at boot.
         ARCH_SET_FS => unsafe { asm!("wrfsbase {}", in(reg) address) },
@@ -69,11 +66,6 @@ pub fn arch_prctl(code: i32, address: usize) -> SysResult {
     Ok(0)
 }
 
-/// set_robust_list(2): the list matters when a thread dies holding a lock while others live.
-pub fn set_robust_list(_head: usize, len: usize) -> SysResult {
-    if len == 24 { Ok(0) } else { Err(Errno::EINVAL) }
-}
-
 /// sched_getaffinity(2): one CPU. The raw call returns the bytes written.
 pub fn sched_getaffinity(pid: i32, len: usize, mask: usize) -> SysResult {
     const BYTES: usize = 8;
@@ -88,12 +80,6 @@ pub fn sched_getaffinity(pid: i32, len: usize, mask: usize) -> SysResult {
         BYTES => Ok(BYTES),
         _ => Err(Errno::EFAULT),
     }
-}
-
-/// sched_yield(2): nobody else is there; pending upcalls have had their turn.
-#[inline(always)]
-pub fn sched_yield() -> SysResult {
-    Ok(0)
 }
 
 /// getcpu(2): CPU 0 on node 0; the third argument is unused since Linux 2.6.24.

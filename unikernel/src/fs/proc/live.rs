@@ -19,7 +19,7 @@ use crate::sync::SpinLock;
 use crate::sys::identity::{self, names};
 use crate::sys::{file, prctl};
 use crate::uaccess::UserSlice;
-use crate::{rng, signal, time};
+use crate::{rng, sched, signal, time};
 use core::arch::asm;
 
 /// The process and the machine as they are.
@@ -46,6 +46,15 @@ fn terminal() -> (u32, u32) {
     } else {
         (0, 0)
     }
+}
+
+/// The thread with the id `tid`.
+fn find(tid: u32) -> Option<&'static sched::Thread> {
+    // In tests the main thread is whoever runs them.
+    if cfg!(test) && tid == PID as u32 {
+        return Some(sched::current());
+    }
+    sched::find(i32::try_from(tid).ok()?)
 }
 
 impl System for Live {
@@ -92,29 +101,43 @@ impl System for Live {
     fn thread(&self, tid: u32) -> Option<Thread> {
         let [blocked, ..] = signal::sets();
         let Clock { uptime, idle, .. } = self.clock();
-        (tid == PID as u32).then(|| Thread {
-            name: prctl::command(),
-            state: State::Running,
+        let thread = find(tid)?;
+        // As CLOCK_PROCESS_CPUTIME_ID has it, if there are no others.
+        let time = match sched::others() {
+            0 => uptime.saturating_sub(idle),
+            _ => thread.cpu_ns(),
+        };
+        Some(Thread {
+            name: thread.name(),
+            state: match thread.state() {
+                sched::State::Running | sched::State::Ready => State::Running,
+                sched::State::Blocked => State::Sleeping,
+                sched::State::Dead => State::Zombie,
+            },
             blocked,
-            // As CLOCK_PROCESS_CPUTIME_ID has it.
-            time: uptime.saturating_sub(idle),
+            time,
             ..Thread::default()
         })
     }
 
     fn next_thread(&self, from: u32) -> Option<u32> {
-        (from <= PID as u32).then_some(PID as u32)
+        let mut next = None;
+        sched::each(|thread| {
+            let tid = thread.tid as u32;
+            if tid >= from && next.is_none_or(|next| tid < next) {
+                next = Some(tid);
+            }
+        });
+        next
     }
 
     fn current(&self) -> u32 {
-        PID as u32
+        sched::current().tid as u32
     }
 
     fn set_name(&self, tid: u32, name: Name) -> Result<(), Errno> {
-        if tid != PID as u32 {
-            return Err(Errno::ESRCH);
-        }
-        prctl::set_name(super::process::name_of(&name));
+        let thread = find(tid).ok_or(Errno::ESRCH)?;
+        thread.set_name(super::process::name_of(&name));
         Ok(())
     }
 

@@ -160,6 +160,8 @@ pub enum State {
     Running,
     /// Waiting, and a signal would wake it.
     Sleeping,
+    /// Ended, while other threads live.
+    Zombie,
 }
 
 /// A thread.

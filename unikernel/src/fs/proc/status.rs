@@ -51,6 +51,7 @@ pub fn status(at: &At, text: &mut Text) -> Result<(), Errno> {
     text.str(match thread.state {
         State::Running => "State:\tR (running)\n",
         State::Sleeping => "State:\tS (sleeping)\n",
+        State::Zombie => "State:\tZ (zombie)\n",
     });
     text.field("Tgid:\t", process.pid.into());
     text.str("Ngid:\t0\n").field("Pid:\t", tid.into());
@@ -185,6 +186,7 @@ pub fn stat(at: &At, text: &mut Text) -> Result<(), Errno> {
     text.str(match thread.state {
         State::Running => ") R",
         State::Sleeping => ") S",
+        State::Zombie => ") Z",
     });
     // ppid, pgrp, session, tty_nr, and tpgid, the one group there is: -1 without a terminal.
     let ids = [process.parent, process.group, process.session];

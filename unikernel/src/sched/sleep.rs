@@ -1,0 +1,105 @@
+//! Sleeps that end at a time: those who sleep, the first to wake up first, and the timer for it.
+
+use super::thread::{State, Thread};
+use super::{run, tick};
+use crate::platform::platform;
+use crate::time::monotonic_ns;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
+
+/// The sleeper with the earliest deadline; the others follow by [`Thread::later`].
+static FIRST: AtomicPtr<Thread> = AtomicPtr::new(null_mut());
+
+/// When the timer is going to fire (ns); `u64::MAX` when it is not set.
+static ARMED: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// Enlists `thread`, unless the deadline has passed; whether it did. The flag is closed.
+pub fn enter(thread: &'static Thread, deadline: u64) -> bool {
+    if monotonic_ns() >= deadline {
+        return false;
+    }
+    thread.deadline.store(deadline, Relaxed);
+    let mut link = &FIRST;
+    // SAFETY: the list holds threads, which live for ever.
+    while let Some(other) = unsafe { link.load(Relaxed).as_ref() } {
+        if other.deadline.load(Relaxed) > deadline {
+            break;
+        }
+        link = &other.later;
+    }
+    thread.later.store(link.load(Relaxed), Relaxed);
+    link.store(core::ptr::from_ref(thread).cast_mut(), Relaxed);
+    true
+}
+
+/// Takes `thread` out if it is still enlisted. The flag is closed.
+pub fn leave(thread: &'static Thread) {
+    let mut link = &FIRST;
+    // SAFETY: as above.
+    while let Some(other) = unsafe { link.load(Relaxed).as_ref() } {
+        if other.is(thread) {
+            link.store(thread.later.load(Relaxed), Relaxed);
+            return;
+        }
+        link = &other.later;
+    }
+}
+
+fn first() -> Option<&'static Thread> {
+    // SAFETY: as above.
+    unsafe { FIRST.load(Relaxed).as_ref() }
+}
+
+/// Makes those ready whose time has come. From the timer interrupt and before a halt.
+fn expire() {
+    while let Some(thread) = first() {
+        if thread.deadline.load(Relaxed) > monotonic_ns() {
+            break;
+        }
+        FIRST.store(thread.later.load(Relaxed), Relaxed);
+        if thread.state() == State::Blocked {
+            run::make_ready(thread);
+        }
+    }
+}
+
+/// The timer fired.
+pub fn on_timer() {
+    if tick::is_on() {
+        expire();
+        return;
+    }
+    ARMED.store(u64::MAX, Relaxed);
+    expire();
+    arm();
+}
+
+/// Sets the timer for the first deadline, if it would fire too late.
+pub fn arm() {
+    let Some(deadline) = first().map(|thread| thread.deadline.load(Relaxed)) else {
+        return;
+    };
+    if deadline < ARMED.load(Relaxed) && !tick::is_on() {
+        ARMED.store(deadline, Relaxed);
+        platform().set_timer(deadline.saturating_sub(monotonic_ns()).max(1));
+    }
+}
+
+/// The tick has ended: the timer is nobody's.
+pub fn tick_ended() {
+    ARMED.store(u64::MAX, Relaxed);
+    arm();
+}
+
+/// Sees to it that an interrupt comes for the first deadline; `false` when that has passed already.
+pub fn before_halt() -> bool {
+    expire();
+    if !run::is_alone() {
+        return false;
+    }
+    if first().is_some() {
+        tick::end_for_sleep();
+    }
+    arm();
+    true
+}
