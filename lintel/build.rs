@@ -14,11 +14,8 @@ use std::process::Command;
 const ENTRIES: [&str; 2] = ["lintel_entry_pvh", "lintel_entry_mb2"];
 
 /// No red zone: the monitor's exceptions push onto the running ring-0 stack. Static relocation: the
-/// boot tables are static data with absolute addresses. Inlining: only what is tiny, called once, or
-/// marked `#[inline]`, as every function on a hot path is; LLVM's own threshold, 225, makes the
-/// object a seventh larger and no marked path shorter.
-const FLAGS: &str = "-Crelocation-model=static\x1f-Cno-redzone=yes\x1f-Cforce-unwind-tables=no\x1f\
-    -Cllvm-args=-inline-threshold=60";
+/// boot tables are static data with absolute addresses.
+const FLAGS: &str = "-Crelocation-model=static\x1f-Cno-redzone=yes\x1f-Cforce-unwind-tables=no";
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));

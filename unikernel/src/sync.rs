@@ -76,6 +76,15 @@ impl<T> SpinLock<T> {
         None
     }
 
+    /// Takes the lock if it is free, and leaves the soft interrupt flag alone.
+    #[inline]
+    pub fn try_lock_no_irq(&self) -> Option<Guard<'_, T>> {
+        self.raw.try_lock().then(|| Guard {
+            lock: self,
+            reopen: false,
+        })
+    }
+
     #[inline]
     fn acquire(&self) {
         if !self.raw.try_lock() {

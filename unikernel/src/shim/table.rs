@@ -400,7 +400,7 @@ syscalls! {
     __NR_capget capget(2) => sys::identity::capget, Full, Complete, "";
     __NR_capset capset(2) => sys::identity::capset, Full, Complete, "";
     __NR_prctl prctl(5) => sys::prctl::prctl, Full, Partial, "the name, PR_SET_KEEPCAPS, PR_CAPBSET_READ and _DROP, PR_SET_NO_NEW_PRIVS, and their getters; the rest is EINVAL";
-    __NR_uname uname(1) => sys::identity::uname, Full, Complete, "";
+    __NR_uname uname(1) => sys::identity::uname, Try(sys::identity::uname_fast), Complete, "";
     __NR_sethostname sethostname(2) => sys::identity::sethostname, Full, Complete, "";
     __NR_setdomainname setdomainname(2) => sys::identity::setdomainname, Full, Complete, "";
     __NR_sysinfo sysinfo(1) => sys::identity::sysinfo, Full, Partial, "load averages are 0";

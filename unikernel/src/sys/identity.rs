@@ -8,7 +8,7 @@ pub mod names;
 pub mod users;
 
 pub use capability::{capget, capset};
-pub use names::{setdomainname, sethostname, uname};
+pub use names::{setdomainname, sethostname, uname, uname_fast};
 pub use users::{
     getegid, geteuid, getgid, getgroups, getresgid, getresuid, getuid, setfsgid, setfsuid, setgid,
     setgroups, setregid, setresgid, setresuid, setreuid, setuid,

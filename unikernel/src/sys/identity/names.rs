@@ -10,87 +10,83 @@ use linux_raw_sys::system::new_utsname;
 /// The longest name (`__NEW_UTS_LEN`).
 pub const LONGEST: usize = 64;
 
-/// A name.
-#[derive(Clone, Copy, Debug)]
-pub struct Label {
-    bytes: [u8; LONGEST],
-    len: u8,
-}
+/// A name, and NULs behind it: a field of `struct new_utsname`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label([u8; LONGEST + 1]);
 
 impl Label {
     const fn new(text: &str) -> Self {
-        let mut bytes = [0; LONGEST];
+        let mut bytes = [0; LONGEST + 1];
         bytes
             .split_at_mut(text.len())
             .0
             .copy_from_slice(text.as_bytes());
-        Self {
-            bytes,
-            len: text.len() as u8,
-        }
+        Self(bytes)
     }
 
-    /// Its bytes.
-    #[inline]
+    /// Its bytes, up to the first NUL.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len.into()]
-    }
-
-    #[inline]
-    fn field(&self) -> [core::ffi::c_char; LONGEST + 1] {
-        let mut field = [0; LONGEST + 1];
-        for (to, &from) in field.iter_mut().zip(self.as_bytes()) {
-            *to = from as core::ffi::c_char;
-        }
-        field
+        self.0.split(|&byte| byte == 0).next().unwrap_or_default()
     }
 }
 
-/// The two names that can change: of the machine and of its domain.
-static CHANGING: SpinLock<[Label; 2]> = SpinLock::new([Label::new("lintel"), Label::new("(none)")]);
+/// The names in the order of `struct new_utsname`. The release is the Linux whose ABI is meant;
+/// glibc compares it with its minimum.
+static NAMES: SpinLock<[Label; 6]> = SpinLock::new([
+    Label::new("Linux"),
+    Label::new("lintel"),
+    Label::new("6.1.0-lintel"),
+    Label::new(concat!("Lintel ", env!("CARGO_PKG_VERSION"))),
+    Label::new("x86_64"),
+    Label::new("(none)"),
+]);
 
-/// A name. The release is the Linux whose ABI is meant; glibc compares it with its minimum.
-#[inline]
+const _: () = assert!(size_of::<[Label; 6]>() == size_of::<new_utsname>());
+
+/// A name.
 pub fn get(which: Uts) -> Label {
+    NAMES.lock_no_irq()[index(which)]
+}
+
+const fn index(which: Uts) -> usize {
     match which {
-        Uts::System => Label::new("Linux"),
-        Uts::Node => CHANGING.lock_no_irq()[0],
-        Uts::Release => Label::new("6.1.0-lintel"),
-        Uts::Version => Label::new(concat!("Lintel ", env!("CARGO_PKG_VERSION"))),
-        Uts::Domain => CHANGING.lock_no_irq()[1],
+        Uts::System => 0,
+        Uts::Node => 1,
+        Uts::Release => 2,
+        Uts::Version => 3,
+        Uts::Domain => 5,
     }
 }
 
 /// Changes the name of the machine or of its domain; `EINVAL` if it is too long, `EPERM` for the
 /// other names. Who may is the caller's business.
 pub fn set(which: Uts, name: &[u8]) -> Result<(), Errno> {
-    let index = match which {
-        Uts::Node => 0,
-        Uts::Domain => 1,
-        _ => return Err(Errno::EPERM),
-    };
-    let mut bytes = [0; LONGEST];
-    let room = bytes.get_mut(..name.len()).ok_or(Errno::EINVAL)?;
+    if !matches!(which, Uts::Node | Uts::Domain) {
+        return Err(Errno::EPERM);
+    }
+    let mut bytes = [0; LONGEST + 1];
+    let room = bytes[..LONGEST]
+        .get_mut(..name.len())
+        .ok_or(Errno::EINVAL)?;
     room.copy_from_slice(name);
-    CHANGING.lock_no_irq()[index] = Label {
-        bytes,
-        len: name.len() as u8,
-    };
+    NAMES.lock_no_irq()[index(which)] = Label(bytes);
     Ok(())
 }
 
 /// uname(2).
 pub fn uname(buffer: UserPtr<new_utsname>) -> SysResult {
-    let name = new_utsname {
-        sysname: get(Uts::System).field(),
-        nodename: get(Uts::Node).field(),
-        release: get(Uts::Release).field(),
-        version: get(Uts::Version).field(),
-        machine: Label::new("x86_64").field(),
-        domainname: get(Uts::Domain).field(),
-    };
-    buffer.write(&name)?;
+    let names = *NAMES.lock_no_irq();
+    // SAFETY: both are six arrays of as many bytes.
+    buffer.write(&unsafe { core::mem::transmute::<[Label; 6], new_utsname>(names) })?;
     Ok(0)
+}
+
+/// uname(2), the short cut of [`crate::sys::fast`].
+#[inline(always)]
+pub fn uname_fast(buffer: UserPtr<new_utsname>) -> Option<usize> {
+    let names = NAMES.try_lock_no_irq()?;
+    UserSlice::new(buffer.address(), size_of::<new_utsname>()).write_all(names.as_ptr().cast())?;
+    Some(0)
 }
 
 fn set_from(which: Uts, name: usize, len: i32) -> SysResult {
@@ -127,11 +123,28 @@ mod tests {
         name
     }
 
+    fn field(text: &str) -> [core::ffi::c_char; LONGEST + 1] {
+        Label::new(text).0.map(|byte| byte as core::ffi::c_char)
+    }
+
+    #[test]
+    fn the_short_cut_writes_the_same() {
+        let mut name = [0xffu8; size_of::<new_utsname>() + 1];
+        let at = core::ptr::from_mut(&mut name) as usize;
+        // Somebody else's test may hold the lock.
+        while uname_fast(UserPtr::new(at)).is_none() {}
+        assert_eq!(name[..6], *b"Linux\0");
+        assert_eq!(name[4 * 65..4 * 65 + 7], *b"x86_64\0");
+        assert_eq!(name[6 * 65], 0xff);
+        assert_eq!(uname_fast(UserPtr::new(usize::MAX)), None);
+    }
+
     #[test]
     fn the_machine_names_itself() {
         let name = names();
-        assert_eq!(name.machine, Label::new("x86_64").field());
-        assert_eq!(name.sysname, Label::new("Linux").field());
+        assert_eq!(name.machine, field("x86_64"));
+        assert_eq!(name.sysname, field("Linux"));
+        assert!(name.release.starts_with(&field("6.1.0-lintel")[..13]));
         assert_eq!(uname(UserPtr::new(usize::MAX)), Err(Errno::EFAULT));
     }
 
@@ -142,7 +155,7 @@ mod tests {
             (set(b"example.org"), get(Uts::Domain).as_bytes()),
             (Ok(0), &b"example.org"[..])
         );
-        assert_eq!(names().domainname, Label::new("example.org").field());
+        assert_eq!(names().domainname, field("example.org"));
         assert_eq!(set(&[b'x'; 64]), Ok(0));
         assert_eq!(names().domainname[63..], [b'x' as core::ffi::c_char, 0]);
         assert_eq!(set(&[b'x'; 65]), Err(Errno::EINVAL));
