@@ -76,15 +76,6 @@ impl<T> SpinLock<T> {
         None
     }
 
-    /// Takes the lock if it is free, and leaves the soft interrupt flag alone.
-    #[inline]
-    pub fn try_lock_no_irq(&self) -> Option<Guard<'_, T>> {
-        self.raw.try_lock().then(|| Guard {
-            lock: self,
-            reopen: false,
-        })
-    }
-
     #[inline]
     fn acquire(&self) {
         if !self.raw.try_lock() {
@@ -132,7 +123,7 @@ impl<T> DerefMut for Guard<'_, T> {
 }
 
 impl<T> Drop for Guard<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: this guard holds the lock.
         unsafe { self.lock.raw.unlock() };

@@ -3,7 +3,7 @@
 use crate::cred::{self, caps};
 use crate::errno::{Errno, SysResult};
 use crate::fs::proc::source::Uts;
-use crate::sync::SpinLock;
+use crate::sync::Exclusive;
 use crate::uaccess::{UserPtr, UserSlice};
 use linux_raw_sys::system::new_utsname;
 
@@ -32,7 +32,7 @@ impl Label {
 
 /// The names in the order of `struct new_utsname`. The release is the Linux whose ABI is meant;
 /// glibc compares it with its minimum.
-static NAMES: SpinLock<[Label; 6]> = SpinLock::new([
+static NAMES: Exclusive<[Label; 6]> = Exclusive::new([
     Label::new("Linux"),
     Label::new("lintel"),
     Label::new("6.1.0-lintel"),
@@ -45,7 +45,7 @@ const _: () = assert!(size_of::<[Label; 6]>() == size_of::<new_utsname>());
 
 /// A name.
 pub fn get(which: Uts) -> Label {
-    NAMES.lock_no_irq()[index(which)]
+    NAMES.lock()[index(which)]
 }
 
 const fn index(which: Uts) -> usize {
@@ -69,13 +69,13 @@ pub fn set(which: Uts, name: &[u8]) -> Result<(), Errno> {
         .get_mut(..name.len())
         .ok_or(Errno::EINVAL)?;
     room.copy_from_slice(name);
-    NAMES.lock_no_irq()[index(which)] = Label(bytes);
+    NAMES.lock()[index(which)] = Label(bytes);
     Ok(())
 }
 
 /// uname(2).
 pub fn uname(buffer: UserPtr<new_utsname>) -> SysResult {
-    let names = *NAMES.lock_no_irq();
+    let names = *NAMES.lock();
     // SAFETY: both are six arrays of as many bytes.
     buffer.write(&unsafe { core::mem::transmute::<[Label; 6], new_utsname>(names) })?;
     Ok(0)
@@ -84,7 +84,7 @@ pub fn uname(buffer: UserPtr<new_utsname>) -> SysResult {
 /// uname(2), the short cut of [`crate::sys::fast`].
 #[inline(always)]
 pub fn uname_fast(buffer: UserPtr<new_utsname>) -> Option<usize> {
-    let names = NAMES.try_lock_no_irq()?;
+    let names = NAMES.try_lock()?;
     UserSlice::new(buffer.address(), size_of::<new_utsname>()).write_all(names.as_ptr().cast())?;
     Some(0)
 }
