@@ -77,6 +77,7 @@ impl Bitmap {
 
 struct Numbers {
     taken: Bitmap,
+    /// Of those that are taken: nothing is kept of free numbers.
     close_on_exec: Bitmap,
     /// Every number below is taken.
     hint: usize,
@@ -110,7 +111,15 @@ impl Numbers {
     #[inline(always)]
     fn give(&mut self, fd: usize) {
         self.taken.set(fd, false);
+        self.close_on_exec.set(fd, false);
         self.hint = self.hint.min(fd);
+    }
+
+    /// The lowest free number behind the hint in the same word, where that is not all taken.
+    #[inline(always)]
+    fn behind_hint(&self) -> Option<usize> {
+        let taken = *self.taken.0.get(self.hint / 64)? | !(u64::MAX << (self.hint % 64));
+        (taken != u64::MAX).then(|| self.hint / 64 * 64 + taken.trailing_ones() as usize)
     }
 }
 
@@ -236,17 +245,18 @@ pub fn remove(fd: i32) -> Result<File, Errno> {
 pub fn share(fd: i32) -> Option<usize> {
     let raw = NonNull::new(FIRST.get(fd as u32 as usize)?.load(Relaxed))?;
     let mut numbers = NUMBERS.try_lock()?;
-    let word = numbers.hint / 64;
-    let taken = *numbers.taken.0.get(word)?;
-    let new = word * 64 + (taken | !(u64::MAX << (numbers.hint % 64))).trailing_ones() as usize;
-    if new >= word * 64 + 64 || new >= CURRENT_LIMIT.load(Relaxed) {
+    let mut new = numbers.hint;
+    let mut slot = FIRST.get(new)?;
+    if numbers.taken.contains(new) {
+        new = numbers.behind_hint()?;
+        slot = FIRST.get(new)?;
+    }
+    if new >= CURRENT_LIMIT.load(Relaxed) {
         return None;
     }
-    let slot = FIRST.get(new)?;
     // SAFETY: the slot of `fd` holds a count of its own; the new one gets another.
     slot.store(File::into_raw(unsafe { File::clone_raw(raw) }), Relaxed);
-    *numbers.taken.0.get_mut(word)? |= 1 << (new % 64);
-    *numbers.close_on_exec.0.get_mut(word)? &= !(1 << (new % 64));
+    *numbers.taken.0.get_mut(new / 64)? |= 1 << (new % 64);
     numbers.hint = new + 1;
     Some(new)
 }
@@ -264,7 +274,9 @@ pub fn unshare(fd: i32) -> Option<()> {
     }
     slot.store(null_mut(), Relaxed);
     let fd = fd as usize;
-    *numbers.taken.0.get_mut(fd / 64)? &= !(1 << (fd % 64));
+    let others = !(1 << (fd % 64));
+    *numbers.taken.0.get_mut(fd / 64)? &= others;
+    *numbers.close_on_exec.0.get_mut(fd / 64)? &= others;
     numbers.hint = numbers.hint.min(fd);
     Some(())
 }
@@ -320,6 +332,25 @@ mod tests {
         assert_eq!(insert(file.clone(), 0, false), Ok(700));
         assert_eq!(next_open(1000), Some(1000));
         assert_eq!(next_open(1024), None);
+    }
+
+    #[test]
+    fn the_short_cuts_agree_with_the_table() {
+        let (_fs, file) = boot();
+        for wanted in 0..70 {
+            assert_eq!(insert(file.clone(), 0, true), Ok(wanted));
+        }
+        assert!(unshare(68).is_some() && unshare(66).is_some());
+        assert_eq!(close_on_exec(67), Ok(true));
+        assert_eq!((share(0), close_on_exec(66)), (Some(66), Ok(false)));
+        let more = [share(0), share(0), share(0)];
+        assert_eq!(more, [Some(68), Some(70), Some(71)]);
+        set_limit(72);
+        assert_eq!((share(0), share(-1), share(5000)), (None, None, None));
+        set_limit(SOFT_LIMIT);
+        // The rest of the first word is taken.
+        assert_eq!((unshare(3), share(0), share(0)), (Some(()), Some(3), None));
+        (0..72).for_each(|fd| drop(remove(fd)));
     }
 
     #[test]

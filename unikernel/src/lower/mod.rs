@@ -19,6 +19,7 @@
 //! through a temporary alias; the text mapping itself is never writable.
 
 mod decode;
+mod owners;
 mod trampoline;
 
 use crate::errno::Errno;
@@ -30,7 +31,9 @@ use crate::{events, profile};
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
-use trampoline::{MOVED, SLOT, Tail, WINDOW, distance};
+use owners::{QUICK, own};
+pub use owners::{behind, is_trampoline, moved, original, original_state};
+use trampoline::{MOVED, QUICK_MOVED, SLOT, Tail, WINDOW, distance};
 
 /// Bytes of address space for trampolines: every value of two displacement bytes, and a page.
 const ARENA: usize = (64 << 10) + PAGE;
@@ -55,9 +58,6 @@ static TRAPS: AtomicU32 = AtomicU32::new(0);
 static ALIAS_NEXT: AtomicUsize = AtomicUsize::new(ALIAS.start);
 static SITES: SpinLock<Sites> = SpinLock::new(Sites::new());
 
-/// The sites whose trampolines are in the slots, or 0; they are below 4 GiB, as is what jumps there.
-static OWNERS: [AtomicU32; ARENA / SLOT + 1] = [const { AtomicU32::new(0) }; ARENA / SLOT + 1];
-
 struct Sites {
     slots: [u64; ARENA / SLOT / 64 + 1],
     /// Lowered sites, sorted by address.
@@ -70,6 +70,8 @@ struct Sites {
 #[derive(Clone, Copy)]
 struct Lowered {
     site: usize,
+    /// Where its trampoline is.
+    start: usize,
     /// Where its first moved instruction is.
     moved: usize,
     /// Two instructions moved: there is a boundary at `site + 4`.
@@ -121,17 +123,18 @@ pub fn trapped_site(index: usize) -> Option<usize> {
     SITES.try_lock()?.trapped.get(index).map(|site| site.0)
 }
 
-/// Called by the trapped door with the address behind the `syscall`. Returns where the call returns
-/// to: there, or the copy of what stood there, when that has just been moved.
-pub extern "C" fn on_trap(behind: usize) -> usize {
-    let resume = profile::caused(profile::Cause::Trap, || offer(behind));
+/// Called by the trapped door with the address behind the `syscall` and the number of the call.
+/// Returns where the call returns to: there, or the copy of what stood there, when that has just
+/// been moved.
+pub extern "C" fn on_trap(behind: usize, number: usize) -> usize {
+    let resume = profile::caused(profile::Cause::Trap, || offer(behind, number));
     profile::trapping();
     resume.unwrap_or(behind)
 }
 
 /// Counts the trap at the site before `behind`, and lowers the site the first time; returns where
 /// the instruction at `behind` has gone.
-fn offer(behind: usize) -> Option<usize> {
+fn offer(behind: usize, number: usize) -> Option<usize> {
     TRAPS.fetch_add(1, Relaxed);
     let site = behind.wrapping_sub(2);
     let mut sites = SITES.lock();
@@ -139,7 +142,7 @@ fn offer(behind: usize) -> Option<usize> {
         return None;
     }
     let enabled = ENABLED.load(Relaxed);
-    let lowered = enabled && events::lowering(site, || sites.lower(site)).is_ok();
+    let lowered = enabled && events::lowering(site, || sites.lower(site, number)).is_ok();
     if !lowered && sites.trapped.len() < MOST_TRAPPED && sites.trapped.try_reserve(1).is_ok() {
         sites.trapped.push((site, enabled));
     }
@@ -165,67 +168,6 @@ pub fn redirect(rip: usize) -> Option<usize> {
     entry.stands().then_some(target)
 }
 
-/// Where code at `rip` is now, if a lowered site's jump stands before it: as [`redirect`], without
-/// a search and without the second boundary.
-pub fn moved(rip: usize) -> Option<usize> {
-    let start = trampoline::jump_at(rip.checked_sub(2)?)?;
-    let owner = slot_of(start).map(|slot| OWNERS[slot].load(Relaxed) as usize);
-    (owner == Some(rip - 2)).then_some(start + MOVED)
-}
-
-/// The slot of the arena in which `address` is.
-fn slot_of(address: usize) -> Option<usize> {
-    let offset = address.wrapping_sub(ARENA_START.load(Relaxed));
-    (offset < ARENA).then_some(offset / SLOT)
-}
-
-/// Whether `address` can be in a trampoline.
-pub fn is_trampoline(address: usize) -> bool {
-    slot_of(address).is_some()
-}
-
-/// The site whose trampoline `address` is in, and where that starts.
-#[inline]
-fn owner_of(address: usize) -> Option<(usize, usize)> {
-    let slot = slot_of(address)?;
-    let owner = OWNERS[slot].load(Relaxed) as usize;
-    (owner != 0).then(|| (owner, ARENA_START.load(Relaxed) + slot * SLOT))
-}
-
-/// The address behind the `syscall` whose trampoline called the shim, which returns to `back`.
-pub fn behind(back: usize) -> Option<usize> {
-    owner_of(back).map(|(site, _)| site + 2)
-}
-
-/// The state of the original text that is the same as being at `rip` in a trampoline with stack
-/// pointer `rsp`: another address, another stack pointer. `None` elsewhere.
-pub fn original_state(rip: usize, rsp: usize) -> Option<(usize, usize)> {
-    const RED_ZONE: usize = 128;
-    const CALL: usize = MOVED - 8 - WINDOW;
-    const STEP_UP: usize = MOVED - 8;
-    const SECOND: usize = MOVED + 2;
-    let (site, start) = owner_of(rip)?;
-    let inside = rsp.wrapping_add(RED_ZONE);
-    match rip - start {
-        0 => Some((site, rsp)),
-        CALL => Some((site, inside)),
-        STEP_UP => Some((site + 2, inside)),
-        MOVED => Some((site + 2, rsp)),
-        SECOND if SITES.try_lock()?.find(site)?.double => Some((site + 4, rsp)),
-        // All that is left is the jump back.
-        _ => trampoline::jump_at(rip).map(|target| (target, rsp)),
-    }
-}
-
-/// The place in the original text of an address inside a trampoline, for reports.
-pub fn original(rip: usize) -> Option<usize> {
-    let sites = SITES.try_lock()?;
-    let slot = |moved: usize| moved - MOVED..moved - MOVED + SLOT;
-    let mut lowered = sites.lowered.iter();
-    let &Lowered { site, moved, .. } = lowered.find(|entry| slot(entry.moved).contains(&rip))?;
-    Some(site + if rip >= moved { 2 + (rip - moved) } else { 0 })
-}
-
 impl Lowered {
     /// The jump at the site.
     fn jump(site: usize, trampoline: usize) -> Option<[u8; WINDOW]> {
@@ -237,7 +179,7 @@ impl Lowered {
     fn stands(&self) -> bool {
         let mut now = [0; WINDOW];
         let read = UserSlice::new(self.site, WINDOW).read(&mut now);
-        read == Ok(WINDOW) && Self::jump(self.site, self.moved - MOVED) == Some(now)
+        read == Ok(WINDOW) && Self::jump(self.site, self.start) == Some(now)
     }
 }
 
@@ -256,7 +198,7 @@ impl Sites {
         found.ok().map(|index| self.lowered[index])
     }
 
-    fn lower(&mut self, site: usize) -> Result<(), Errno> {
+    fn lower(&mut self, site: usize, number: usize) -> Result<(), Errno> {
         let mut code = [0; 2 + 16];
         let len = UserSlice::new(site, code.len()).read(&mut code)?;
         if len < 2 || code[..2] != [0x0f, 0x05] {
@@ -274,23 +216,44 @@ impl Sites {
         if jump[2] != PUN_2 || tail.is_double() && jump[4] != PUN_4 {
             return Err(Errno::EINVAL);
         }
-        let code = trampoline::build(at, site, behind, &tail, shim).ok_or(Errno::EINVAL)?;
-        write_arena(at, &code)?;
+        let quick = self.place(at, site, behind, &tail, shim, number)?;
         write_text(site, &jump)?;
         let index = self.lowered.partition_point(|entry| entry.site < site);
-        let (moved, double) = (at + MOVED, tail.is_double());
-        if let Some(slot) = slot_of(at) {
-            OWNERS[slot].store(u32::try_from(site).map_err(|_| Errno::EINVAL)?, Relaxed);
-        }
-        self.lowered.insert(
-            index,
-            Lowered {
-                site,
-                moved,
-                double,
-            },
-        );
+        let moved = at + if quick { QUICK_MOVED } else { MOVED };
+        let entry = Lowered {
+            site,
+            start: at,
+            moved,
+            double: tail.is_double(),
+        };
+        self.lowered.insert(index, entry);
         Ok(())
+    }
+
+    /// Writes the trampoline of `site` at `at`; `true` when it is one that answers `number`, and
+    /// leaves what else is called there to an ordinary one elsewhere.
+    fn place(
+        &mut self,
+        at: usize,
+        site: usize,
+        behind: &[u8],
+        tail: &Tail,
+        shim: usize,
+        number: usize,
+    ) -> Result<bool, Errno> {
+        let answer = answer(number).filter(|_| tail.sets_flags());
+        let beside = answer.and_then(|answer| Some((answer, self.slot(site)?)));
+        let ordinary = beside.map_or(at, |(_, beside)| beside);
+        let code = trampoline::build(ordinary, site, behind, tail, shim).ok_or(Errno::EINVAL)?;
+        write_arena(ordinary, &code)?;
+        own(ordinary, site, 0)?;
+        let Some((answer, _)) = beside else {
+            return Ok(false);
+        };
+        let code = trampoline::build_quick(at, site, behind, tail, (number, answer), ordinary);
+        write_arena(at, &code.ok_or(Errno::EINVAL)?)?;
+        own(at, site, QUICK)?;
+        Ok(true)
     }
 
     /// Takes a free slot whose distance from `site` has the first pun in its second byte.
@@ -308,6 +271,14 @@ impl Sites {
         }
         None
     }
+}
+
+/// What a call without arguments returns, always and to everybody; none when calls are to be
+/// measured or noted.
+fn answer(number: usize) -> Option<u32> {
+    let constant = !profile::ENABLED && !events::ENABLED;
+    let getpid = number == linux_raw_sys::general::__NR_getpid as usize;
+    (constant && getpid).then_some(crate::process::PID as u32)
 }
 
 /// Writes a trampoline at `at`, putting memory behind the arena's pages where there is none yet.
@@ -397,6 +368,14 @@ mod tests {
             assert_eq!((bytes[1], bytes[3]), (PUN_2, PUN_4), "{site:#x} -> {at:#x}");
             assert!(at >= arena(IMAGE).start && at + SLOT <= arena(IMAGE).end);
         }
+    }
+
+    #[test]
+    fn only_what_never_changes_is_answered_in_place() {
+        let quick = |number| answer(number as usize);
+        assert_eq!(quick(linux_raw_sys::general::__NR_getpid), Some(1));
+        assert_eq!(quick(linux_raw_sys::general::__NR_gettid), None);
+        assert_eq!(answer(usize::MAX), None);
     }
 
     #[test]

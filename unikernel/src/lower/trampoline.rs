@@ -18,7 +18,11 @@ const STEP_UP: [u8; 8] = [0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0];
 /// Where the moved instructions start in a trampoline.
 pub const MOVED: usize = STEP_DOWN.len() + WINDOW + STEP_UP.len();
 
-const _: () = assert!(MOVED + 2 + LONGEST + WINDOW <= SLOT);
+/// The same in a trampoline that answers one call by itself: `cmp rax, imm8` (4 bytes),
+/// `jne rel32` (6), `mov eax, imm32` (5).
+pub const QUICK_MOVED: usize = 15;
+
+const _: () = assert!(MOVED + 2 + LONGEST + WINDOW <= SLOT && QUICK_MOVED <= MOVED);
 
 /// The instructions behind a `syscall` that have to move with it.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +123,21 @@ impl Assembler {
     }
 }
 
+impl Assembler {
+    /// What moved from behind the `syscall` at `site`, and the way back: the end of a trampoline.
+    fn tail(mut self, site: usize, code: &[u8], tail: &Tail) -> Option<Vec<u8, SLOT>> {
+        let first = tail.first.len;
+        let mut ended = self.moved(&code[..first], site + 2, tail.first.kind)?;
+        if let Some(second) = tail.second {
+            ended = self.moved(&code[first..tail.len()], site + 2 + first, second.kind)?;
+        }
+        if !ended {
+            self.branch(&[0xe9], site + 2 + tail.len())?;
+        }
+        Some(self.code)
+    }
+}
+
 /// Where a relative branch goes.
 fn target(code: &[u8], behind: usize) -> Option<usize> {
     let displacement = match code {
@@ -162,15 +181,29 @@ pub fn build(
     out.bytes(&STEP_DOWN)?;
     out.branch(&[0xe8], shim)?;
     out.bytes(&STEP_UP)?;
-    let first = tail.first.len;
-    let mut ended = out.moved(&code[..first], site + 2, tail.first.kind)?;
-    if let Some(second) = tail.second {
-        ended = out.moved(&code[first..tail.len()], site + 2 + first, second.kind)?;
-    }
-    if !ended {
-        out.branch(&[0xe9], site + 2 + tail.len())?;
-    }
-    Some(out.code)
+    out.tail(site, code, tail)
+}
+
+/// The same for a site where the status flags are dead, when `call` is a number and what it always
+/// returns: that needs no shim. Every other number goes on to `ordinary`, from [`build`].
+pub fn build_quick(
+    at: usize,
+    site: usize,
+    code: &[u8],
+    tail: &Tail,
+    call: (usize, u32),
+    ordinary: usize,
+) -> Option<Vec<u8, SLOT>> {
+    let mut out = Assembler {
+        at,
+        code: Vec::new(),
+    };
+    let number = i8::try_from(call.0).ok()?;
+    out.bytes(&[0x48, 0x83, 0xf8, number as u8])?;
+    out.branch(&[0x0f, 0x85], ordinary)?;
+    out.bytes(&[0xb8])?;
+    out.bytes(&call.1.to_le_bytes())?;
+    out.tail(site, code, tail)
 }
 
 #[cfg(test)]
@@ -194,6 +227,20 @@ mod tests {
             0x1000 + code.len() as i64 + field(&code, code.len() - 4),
             0x2008
         );
+    }
+
+    #[test]
+    fn a_quick_trampoline_answers_one_number_and_leaves_the_others() {
+        let code = [0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff, 0x77];
+        let tail = Tail::read(&code).unwrap();
+        let quick = build_quick(0x1000, 0x2000, &code, &tail, (39, 0x1234), 0x5000).unwrap();
+        assert_eq!(quick[..6], [0x48, 0x83, 0xf8, 39, 0x0f, 0x85]);
+        assert_eq!(0x100a + field(&quick, 6), 0x5000);
+        assert_eq!(quick[10..15], [0xb8, 0x34, 0x12, 0, 0]);
+        assert_eq!(quick[QUICK_MOVED..QUICK_MOVED + 6], code[..6]);
+        let back = 0x1000 + quick.len() as i64 + field(&quick, quick.len() - 4);
+        assert_eq!(back, 0x2008);
+        assert!(build_quick(0x1000, 0x2000, &code, &tail, (186, 1), 0x5000).is_none());
     }
 
     #[test]

@@ -199,6 +199,7 @@ global_asm!(
     "    sub rsp, 256",
     "    LINTEL_XMM save, 0",
     "    mov rdi, rcx",
+    "    mov rsi, rax",
     "    call {on_trap}",
     "    mov [rbp + 16], rax",
     "    LINTEL_XMM load, 0",
