@@ -8,11 +8,9 @@ use crate::cpu;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
+use core::sync::atomic::AtomicBool;
 #[cfg(test)]
-use core::sync::atomic::Ordering::Acquire;
-#[cfg(not(test))]
-use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicBool, Ordering::Release};
+use core::sync::atomic::Ordering::{Acquire, Release};
 use spinning_top::RawSpinlock;
 use spinning_top::lock_api::RawMutex;
 
@@ -162,15 +160,12 @@ impl<T> Exclusive<T> {
     #[inline(always)]
     pub fn lock(&self) -> Inside<'_, T> {
         #[cfg(test)]
-        while self.taken.swap(true, Acquire) {
+        while !self.enter() {
             std::thread::yield_now();
         }
         #[cfg(not(test))]
-        {
-            if self.taken.load(Relaxed) {
-                reentered(core::any::type_name::<T>());
-            }
-            self.taken.store(true, Relaxed);
+        if !self.enter() {
+            reentered(core::any::type_name::<T>());
         }
         Inside(self)
     }
@@ -178,16 +173,29 @@ impl<T> Exclusive<T> {
     /// Takes it if nobody is inside.
     #[inline(always)]
     pub fn try_lock(&self) -> Option<Inside<'_, T>> {
-        #[cfg(test)]
-        let taken = self.taken.swap(true, Acquire);
-        #[cfg(not(test))]
-        let taken = self.taken.load(Relaxed);
-        if taken {
+        if !self.enter() {
             return None;
         }
-        #[cfg(not(test))]
-        self.taken.store(true, Relaxed);
         Some(Inside(self))
+    }
+
+    /// Sets the flag; whether it was clear.
+    #[inline(always)]
+    fn enter(&self) -> bool {
+        #[cfg(test)]
+        return !self.taken.swap(true, Acquire);
+        // SAFETY: one CPU runs one system call at a time, and interrupts touch no such state, so
+        // nobody else reads or writes the flag meanwhile. Plainly, because the compiler makes no
+        // operand of a comparison of what is read atomically.
+        #[cfg(not(test))]
+        unsafe {
+            let taken = self.taken.as_ptr();
+            if *taken {
+                return false;
+            }
+            *taken = true;
+            true
+        }
     }
 
     /// The value, for who owns it anyway.
@@ -232,7 +240,13 @@ impl<T> DerefMut for Inside<'_, T> {
 impl<T> Drop for Inside<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
+        #[cfg(test)]
         self.0.taken.store(false, Release);
+        // SAFETY: as in `enter`.
+        #[cfg(not(test))]
+        unsafe {
+            *self.0.taken.as_ptr() = false;
+        }
     }
 }
 

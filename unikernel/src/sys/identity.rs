@@ -20,7 +20,7 @@ use crate::fs::{fd, guard};
 use crate::mm::frames::FRAMES;
 use crate::mm::space::STACK_LIMIT;
 use crate::process::PID;
-use crate::sync::SpinLock;
+use crate::sync::Exclusive;
 use crate::uaccess::UserPtr;
 use crate::{signal, time};
 use linux_raw_sys::general::{self as abi, rlimit64};
@@ -45,7 +45,7 @@ const INFINITY: u64 = u64::MAX;
 const LIMITS: usize = 16;
 
 /// The limits (soft, hard), as a Linux process finds them at boot (getrlimit(2)).
-static CURRENT: SpinLock<[(u64, u64); LIMITS]> = SpinLock::new({
+static CURRENT: Exclusive<[(u64, u64); LIMITS]> = Exclusive::new({
     let mut limits = [(INFINITY, INFINITY); LIMITS];
     limits[abi::RLIMIT_STACK as usize] = (STACK_LIMIT as u64, INFINITY);
     limits[abi::RLIMIT_NOFILE as usize] = (fd::SOFT_LIMIT as u64, fd::LIMIT as u64);
@@ -66,8 +66,9 @@ pub fn limits(resource: u32) -> (u64, u64) {
     })
 }
 
+#[inline]
 fn limit(resource: u32) -> Result<rlimit64, Errno> {
-    let limits = CURRENT.lock_no_irq();
+    let limits = CURRENT.lock();
     let &(rlim_cur, rlim_max) = limits.get(resource as usize).ok_or(Errno::EINVAL)?;
     Ok(rlimit64 { rlim_cur, rlim_max })
 }
@@ -93,7 +94,7 @@ fn set_limit(resource: u32, wanted: &rlimit64) -> Result<(), Errno> {
         }
         _ => return Err(Errno::EPERM),
     }
-    CURRENT.lock_no_irq()[resource as usize] = (wanted.rlim_cur, wanted.rlim_max);
+    CURRENT.lock()[resource as usize] = (wanted.rlim_cur, wanted.rlim_max);
     Ok(())
 }
 
