@@ -32,6 +32,8 @@ const LINUX_IMMUTABLE: Set = 1 << 9;
 pub const SYS_CHROOT: Set = 1 << 18;
 /// CAP_SYS_ADMIN: mount(2), `trusted.*` attributes and much else.
 pub const SYS_ADMIN: Set = 1 << 21;
+/// CAP_SYS_NICE: gain priority.
+pub const SYS_NICE: Set = 1 << 23;
 /// CAP_SYS_RESOURCE: exceed limits.
 pub const SYS_RESOURCE: Set = 1 << 24;
 /// CAP_MKNOD: make device nodes.

@@ -6,22 +6,15 @@ use crate::cpu::soft_disable;
 use crate::process;
 use crate::sys::futex;
 use crate::uaccess::UserPtr;
-use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
-
-/// What the main thread ended with while others lived: the exit code of the process.
-static MAIN_CODE: AtomicI32 = AtomicI32::new(-1);
+use core::sync::atomic::Ordering::Relaxed;
 
 /// Ends the running thread, and with the last one the process. The locks it holds are given up,
 /// and the word that it was to clear is cleared (set_tid_address(2)).
 pub fn leave(code: u8) -> ! {
     let me = current();
     futex::leave_robust_list(me);
-    if me.is_main() {
-        MAIN_CODE.store(code.into(), Relaxed);
-    }
     if is_last() {
-        let main = MAIN_CODE.load(Relaxed);
-        process::exit(u8::try_from(main).unwrap_or(code));
+        process::exit(code);
     }
     let word = me.clear_tid.swap(0, Relaxed);
     if word != 0 && UserPtr::<i32>::new(word).write(&0).is_ok() {

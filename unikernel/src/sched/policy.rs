@@ -101,7 +101,11 @@ impl Policy {
 pub fn priorities(kind: u32) -> Result<(i32, i32), Errno> {
     match kind {
         abi::SCHED_FIFO | abi::SCHED_RR => Ok((*PRIORITIES.start(), *PRIORITIES.end())),
-        abi::SCHED_NORMAL | abi::SCHED_BATCH | abi::SCHED_IDLE | abi::SCHED_DEADLINE => Ok((0, 0)),
+        abi::SCHED_NORMAL
+        | abi::SCHED_BATCH
+        | abi::SCHED_IDLE
+        | abi::SCHED_DEADLINE
+        | abi::SCHED_EXT => Ok((0, 0)),
         _ => Err(Errno::EINVAL),
     }
 }

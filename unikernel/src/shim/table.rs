@@ -378,7 +378,15 @@ syscalls! {
     __NR_futex futex(6) => sys::futex::futex, Full, Complete, "";
     __NR_futex_waitv futex_waitv(5) => sys::futex::futex_waitv, Full, Complete, "";
     __NR_sched_yield sched_yield(0) => sys::thread::sched_yield, Fast, Complete, "";
-    __NR_sched_getaffinity sched_getaffinity(3) => sys::process::sched_getaffinity, Full, Complete, "";
+    __NR_sched_getaffinity sched_getaffinity(3) => sys::sched::sched_getaffinity, Full, Complete, "";
+    __NR_sched_setaffinity sched_setaffinity(3) => sys::sched::sched_setaffinity, Full, Complete, "";
+    __NR_sched_setscheduler sched_setscheduler(3) => sys::sched::sched_setscheduler, Full, Partial, "no SCHED_DEADLINE";
+    __NR_sched_getscheduler sched_getscheduler(1) => sys::sched::sched_getscheduler, Full, Complete, "";
+    __NR_sched_setparam sched_setparam(2) => sys::sched::sched_setparam, Full, Complete, "";
+    __NR_sched_getparam sched_getparam(2) => sys::sched::sched_getparam, Full, Complete, "";
+    __NR_sched_get_priority_max sched_get_priority_max(1) => sys::sched::sched_get_priority_max, Full, Complete, "";
+    __NR_sched_get_priority_min sched_get_priority_min(1) => sys::sched::sched_get_priority_min, Full, Complete, "";
+    __NR_sched_rr_get_interval sched_rr_get_interval(2) => sys::sched::sched_rr_get_interval, Full, Complete, "";
     __NR_getcpu getcpu(3) => sys::process::getcpu, Full, Complete, "";
     // Identity and limits.
     __NR_getuid getuid(0) => sys::identity::getuid, Fast, Complete, "";
@@ -407,7 +415,8 @@ syscalls! {
     __NR_prlimit64 prlimit64(4) => sys::identity::prlimit64, Full, Partial, "RLIMIT_NOFILE, RLIMIT_FSIZE and RLIMIT_CORE can be set; changing another is EPERM";
     __NR_getrlimit getrlimit(2) => sys::identity::getrlimit, Full, Complete, "";
     __NR_setrlimit setrlimit(2) => sys::identity::setrlimit, Full, Partial, "as prlimit64";
-    __NR_getpriority getpriority(2) => sys::identity::getpriority, Full, Complete, "";
+    __NR_getpriority getpriority(2) => sys::sched::getpriority, Full, Complete, "";
+    __NR_setpriority setpriority(3) => sys::sched::setpriority, Full, Complete, "";
     __NR_getrandom getrandom(3) => sys::random::getrandom, Full, Complete, "";
 }
 

@@ -93,8 +93,6 @@ pub fn futex(
     };
     match call.command {
         abi::FUTEX_WAIT_BITSET | abi::FUTEX_WAIT_REQUEUE_PI | abi::FUTEX_LOCK_PI2 => {}
-        // Linux takes the clock with FUTEX_WAIT, too, since 4.5.
-        abi::FUTEX_WAIT => {}
         _ if call.realtime => return Err(Errno::ENOSYS),
         _ => {}
     }

@@ -133,18 +133,6 @@ pub fn setrlimit(resource: u32, buffer: UserPtr<rlimit64>) -> SysResult {
     Ok(0)
 }
 
-/// getpriority(2), the raw call: 20 minus the nice value, which is 0.
-pub fn getpriority(which: i32, who: i32) -> SysResult {
-    let user = cred::current().uid();
-    match (which, who) {
-        // The one process, its group, its user.
-        (0 | 1, 0 | PID) | (2, 0) => Ok(20),
-        (2, who) if who as u32 == user => Ok(20),
-        (0..=2, _) => Err(Errno::ESRCH),
-        _ => Err(Errno::EINVAL),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,14 +163,5 @@ mod tests {
             prlimit64(77, 3, UserPtr::new(0), at(&mut old)),
             Err(Errno::ESRCH)
         );
-    }
-
-    #[test]
-    fn priorities_are_those_of_a_lone_process() {
-        assert_eq!((getpriority(0, 0), getpriority(2, 0)), (Ok(20), Ok(20)));
-        assert_eq!(getpriority(0, 99), Err(Errno::ESRCH));
-        assert_eq!(getpriority(3, 0), Err(Errno::EINVAL));
-        assert_eq!((setuid(7), getpriority(2, 7)), (Ok(0), Ok(20)));
-        assert_eq!(getpriority(2, 8), Err(Errno::ESRCH));
     }
 }

@@ -18,6 +18,7 @@ pub mod poll;
 pub mod prctl;
 pub mod process;
 pub mod random;
+pub mod sched;
 pub mod signal;
 pub mod space;
 pub mod thread;

@@ -3,7 +3,7 @@
 use crate::errno::{Errno, SysResult};
 use crate::process::{self, PID};
 use crate::profile;
-use crate::uaccess::{UserPtr, UserSlice};
+use crate::uaccess::UserPtr;
 use core::arch::asm;
 
 /// getpid(2), getpgrp(2): the one process has id 1.
@@ -64,22 +64,6 @@ pub fn arch_prctl(code: i32, address: usize) -> SysResult {
         _ => return Err(Errno::EINVAL),
     }
     Ok(0)
-}
-
-/// sched_getaffinity(2): one CPU. The raw call returns the bytes written.
-pub fn sched_getaffinity(pid: i32, len: usize, mask: usize) -> SysResult {
-    const BYTES: usize = 8;
-    // At least one bit per possible CPU, in whole longs.
-    if len == 0 || !len.is_multiple_of(8) {
-        return Err(Errno::EINVAL);
-    }
-    if pid != 0 && pid != PID {
-        return Err(Errno::ESRCH);
-    }
-    match UserSlice::new(mask, BYTES).write(&1u64.to_ne_bytes())? {
-        BYTES => Ok(BYTES),
-        _ => Err(Errno::EFAULT),
-    }
 }
 
 /// getcpu(2): CPU 0 on node 0; the third argument is unused since Linux 2.6.24.
