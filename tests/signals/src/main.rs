@@ -17,6 +17,7 @@ mod frame;
 mod handler;
 mod masks;
 mod queue;
+mod threads;
 mod vector;
 mod waits;
 
@@ -46,5 +47,9 @@ fn main() -> io::Result<()> {
         ("forged", forged::forged),
         ("errors", errors::errors),
         ("sse", faults::sse),
+        ("waiting", threads::waiting),
+        ("polling", threads::polling),
+        ("targets", threads::targets),
+        ("storm", threads::storm),
     ])
 }

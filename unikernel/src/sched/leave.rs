@@ -4,6 +4,7 @@ use super::thread::State;
 use super::{current, run, stack, table};
 use crate::cpu::soft_disable;
 use crate::process;
+use crate::signal;
 use crate::sys::futex;
 use crate::uaccess::UserPtr;
 use core::sync::atomic::Ordering::Relaxed;
@@ -20,6 +21,7 @@ pub fn leave(code: u8) -> ! {
     if word != 0 && UserPtr::<i32>::new(word).write(&0).is_ok() {
         futex::wake_all_of(word, 1);
     }
+    signal::ended();
     soft_disable();
     me.set_state(State::Dead);
     if !me.is_main() {

@@ -2,6 +2,7 @@
 
 use super::MAIN;
 use super::thread::Thread;
+use crate::cpu::without_interrupts;
 use crate::sync::Exclusive;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
@@ -41,42 +42,50 @@ impl Table {
     }
 }
 
+/// Interrupts look at it, too: to wake who sleeps, to send signals.
+fn with<R>(body: impl FnOnce(&mut Table) -> R) -> R {
+    without_interrupts(|| body(&mut TABLE.lock()))
+}
+
 /// An id that no thread has; ids go up, so that one is not used again soon.
 pub fn new_id() -> i32 {
-    let mut table = TABLE.lock();
-    loop {
-        table.last = if table.last + 1 < MOST {
-            table.last + 1
-        } else {
-            crate::process::PID + 1
-        };
-        if table.find(table.last).is_none() {
-            return table.last;
+    with(|table| {
+        loop {
+            table.last = if table.last + 1 < MOST {
+                table.last + 1
+            } else {
+                crate::process::PID + 1
+            };
+            if table.find(table.last).is_none() {
+                return table.last;
+            }
         }
-    }
+    })
 }
 
 /// Adds a thread.
 pub fn add(thread: &'static Thread) {
-    let mut table = TABLE.lock();
-    let chain = &mut table.chains[thread.tid as usize % CHAINS];
-    thread.chain.store(*chain, Relaxed);
-    *chain = core::ptr::from_ref(thread).cast_mut();
-    table.count += 1;
+    with(|table| {
+        let chain = &mut table.chains[thread.tid as usize % CHAINS];
+        thread.chain.store(*chain, Relaxed);
+        *chain = core::ptr::from_ref(thread).cast_mut();
+        table.count += 1;
+    });
 }
 
 /// Takes out a thread that was added.
 pub fn remove(thread: &'static Thread) {
-    let mut table = TABLE.lock();
-    let next = thread.chain.load(Relaxed);
-    let before = table
-        .chain(thread.tid)
-        .find(|other| core::ptr::eq(other.chain.load(Relaxed), thread));
-    match before {
-        Some(before) => before.chain.store(next, Relaxed),
-        None => table.chains[thread.tid as usize % CHAINS] = next,
-    }
-    table.count -= 1;
+    with(|table| {
+        let next = thread.chain.load(Relaxed);
+        let before = table
+            .chain(thread.tid)
+            .find(|other| core::ptr::eq(other.chain.load(Relaxed), thread));
+        match before {
+            Some(before) => before.chain.store(next, Relaxed),
+            None => table.chains[thread.tid as usize % CHAINS] = next,
+        }
+        table.count -= 1;
+    });
 }
 
 /// The thread with this id; the main one as long as any lives.
@@ -84,19 +93,19 @@ pub fn find(tid: i32) -> Option<&'static Thread> {
     if tid == crate::process::PID {
         return Some(&MAIN);
     }
-    TABLE.lock().find(tid)
+    with(|table| table.find(tid))
 }
 
 /// How many there are beside the main one.
 pub fn others() -> usize {
-    TABLE.lock().count
+    with(|table| table.count)
 }
 
 /// Calls `visit` with every thread, the main one first. It must neither make nor end any.
 pub fn each(mut visit: impl FnMut(&'static Thread)) {
     visit(&MAIN);
     for hash in 0..CHAINS as i32 {
-        let mut next = TABLE.lock().chain(hash).next();
+        let mut next = with(|table| table.chain(hash).next());
         while let Some(thread) = next {
             // SAFETY: as in `Table::chain`.
             next = unsafe { thread.chain.load(Relaxed).as_ref() };

@@ -111,7 +111,7 @@ impl Thread {
             robust: AtomicUsize::new(0),
             policy: Exclusive::new(Policy::ORDINARY),
             name: Exclusive::new([0; NAME]),
-            signals: ThreadSignals::new(0),
+            signals: ThreadSignals::new(),
             profile: profile::Call::new(),
             events: events::Call::new(),
             #[cfg(test)]

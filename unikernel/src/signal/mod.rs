@@ -26,12 +26,13 @@ pub use exception::{is_of_library, raise as raise_exception};
 pub(crate) use exit::{EXIT, on_exit, on_exit_again};
 pub use exit::{after_interrupt, caller_sp, stepped};
 pub use info::SigInfo;
-pub use send::{Target, send, send_process, send_thread};
+pub use send::{Target, ended, inherit, send, send_process};
 pub use stack::AltStack;
 pub use window::close as close_window;
 
 use crate::cpu::{CPU, work};
 use crate::errno::{Errno, SysResult};
+use crate::sched;
 use crate::sync::Exclusive;
 use crate::wait::Queue;
 use action::{SYNCHRONOUS, UNBLOCKABLE};
@@ -128,9 +129,15 @@ pub struct Thread {
 }
 
 impl ThreadSignals {
-    /// A thread that starts with this mask, and nothing else.
-    pub const fn new(blocked: u64) -> Self {
-        Self(UnsafeCell::new(Thread {
+    /// A thread that blocks nothing, and has nothing else.
+    pub(crate) const fn new() -> Self {
+        Self(UnsafeCell::new(Thread::new(0)))
+    }
+}
+
+impl Thread {
+    const fn new(blocked: u64) -> Self {
+        Self {
             blocked,
             pending: Pending::new(),
             saved: None,
@@ -144,34 +151,34 @@ impl ThreadSignals {
             restart: None,
             returning: false,
             stepping: false,
-        }))
+        }
     }
-}
-
-/// The running thread's part.
-fn current() -> &'static ThreadSignals {
-    &crate::sched::current().signals
-}
-
-/// Gives a new thread, `signals` being its part, the mask of the running one (clone(2)).
-pub fn inherit(signals: &ThreadSignals) {
-    with(|_, thread| {
-        // SAFETY: the thread is new and not the running one, and the guard is taken.
-        unsafe { (*signals.0.get()).blocked = thread.blocked };
-    });
 }
 
 /// Woken when a signal becomes pending; for signalfd(2).
 pub static ARRIVED: Queue = Queue::new();
 
-/// Runs `body` on the state of the process and of the running thread, interrupts closed.
+/// Runs `body` on the state of the process, interrupts closed.
+fn with_process<R>(body: impl FnOnce(&mut Process) -> R) -> R {
+    crate::cpu::without_interrupts(|| body(&mut PROCESS.lock()))
+}
+
+/// The same with the state of the running thread.
 fn with<R>(body: impl FnOnce(&mut Process, &mut Thread) -> R) -> R {
-    crate::cpu::without_interrupts(|| {
-        let mut process = PROCESS.lock();
-        // SAFETY: all such references are made here, under the guard just taken.
-        let thread = unsafe { &mut *current().0.get() };
-        body(&mut process, thread)
+    with_process(|process| {
+        // SAFETY: the guard is taken, and `body` is handed no way to another reference.
+        let thread = unsafe { &mut *sched::current().signals.0.get() };
+        body(process, thread)
     })
+}
+
+impl ThreadSignals {
+    /// Runs `body` on a thread's state; `_process` is the proof that the guard is taken. Not inside
+    /// of another such call.
+    fn with<R>(&self, _process: &Process, body: impl FnOnce(&mut Thread) -> R) -> R {
+        // SAFETY: the guard is taken; the only reference, as the callers in `send` see to.
+        body(unsafe { &mut *self.0.get() })
+    }
 }
 
 impl Thread {
@@ -190,8 +197,12 @@ impl Thread {
     }
 
     fn set_blocked(&mut self, process: &Process, blocked: u64) {
+        let newly = blocked & !self.blocked;
         self.blocked = blocked & !UNBLOCKABLE;
         self.recalculate(process);
+        if process.shared.set & newly != 0 {
+            send::pass_on(process, newly);
+        }
     }
 
     /// Takes the next signal that is in `set`: of an instruction first, then the thread's, then the
@@ -260,17 +271,14 @@ pub fn set_limit(limit: u64) {
 
 /// Exchanges the disposition of signal `number` (1 to 64, and not one that cannot be caught).
 pub fn set_action(number: u32, new: Option<SigAction>) -> SigAction {
-    with(|process, thread| {
+    with_process(|process| {
         let before = *process.action(number);
         if let Some(new) = new {
             let new = new.sanitised();
             *process.action(number) = new;
             if new.ignores(number) {
                 // What is pending is discarded, blocked or not (POSIX.1, 2.4.3).
-                let Process { shared, pool, .. } = process;
-                shared.flush(pool, bit(number));
-                thread.pending.flush(pool, bit(number));
-                thread.recalculate(process);
+                send::flush(process, bit(number));
             }
         }
         before

@@ -3,8 +3,9 @@
 use crate::cred;
 use crate::errno::{Errno, SysResult};
 use crate::process::PID;
+use crate::sched::{self, State};
 use crate::signal::info::code;
-use crate::signal::{self, COUNT, SigInfo};
+use crate::signal::{self, COUNT, SigInfo, Target};
 use crate::uaccess::UserPtr;
 
 /// The number of a signal, or `None` for 0, which only asks.
@@ -20,11 +21,11 @@ fn from_here(signal: i32, code: i32) -> SigInfo {
     SigInfo::from_process(signal, code, PID, cred::current().uid())
 }
 
-/// kill(2). There is one process, in a group of its own; process 1 and the caller are not among
+/// kill(2). The id of any thread stands for the process. There is one, in a group of its own; process 1 and the caller are not among
 /// "all".
 pub fn kill(pid: i32, signal: i32) -> SysResult {
     // The group of process 1 is -1 to this call, and that means everybody.
-    if !matches!(pid, 0 | PID) {
+    if !matches!(pid, 0 | PID) && (pid < 0 || sched::find(pid).is_none()) {
         return Err(Errno::ESRCH);
     }
     if let Some(signal) = number(signal)? {
@@ -35,11 +36,15 @@ pub fn kill(pid: i32, signal: i32) -> SysResult {
 
 /// Sends to thread `tid` of group `group` (0: of any).
 fn to_thread(group: i32, tid: i32, signal: i32, info: SigInfo) -> SysResult {
-    if tid != PID || !matches!(group, 0 | PID) {
-        return Err(Errno::ESRCH);
-    }
+    let me = sched::current();
+    let thread = match tid {
+        tid if tid == me.tid => Some(me),
+        _ => sched::find(tid).filter(|thread| thread.state() != State::Dead),
+    };
+    let thread = thread.filter(|_| matches!(group, 0 | PID));
+    let thread = thread.ok_or(Errno::ESRCH)?;
     if number(signal)?.is_some() {
-        signal::send_thread(info)?;
+        signal::send(Target::Thread(thread), info)?;
     }
     Ok(0)
 }
@@ -63,7 +68,7 @@ pub fn tgkill(group: i32, tid: i32, signal: i32) -> SysResult {
 /// rt_sigqueueinfo(2). To itself a process may say anything.
 pub fn rt_sigqueueinfo(pid: i32, signal: i32, info: UserPtr<SigInfo>) -> SysResult {
     let info = SigInfo::read(signal, info)?;
-    if pid != PID {
+    if pid <= 0 || sched::find(pid).is_none() {
         return Err(Errno::ESRCH);
     }
     if number(signal)?.is_some() {
