@@ -2,6 +2,7 @@
 
 use crate::cpu::CPU;
 use crate::irq::Frame;
+use crate::mm::demand::Fault;
 use crate::{events, lower, mm, process, profile, report, signal, uaccess};
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -48,12 +49,11 @@ pub(crate) extern "C" fn on_exception(frame: &mut Frame) {
 fn resolve(frame: &mut Frame) -> bool {
     let rip = frame.rip as usize;
     match frame.vector {
-        vector::PAGE => {
-            let address = CPU.cr2.load(Relaxed);
-            if mm::space::demand(address, frame.error & 1 != 0) {
-                return true;
-            }
-        }
+        vector::PAGE => match mm::space::demand(CPU.cr2.load(Relaxed), frame.error) {
+            Ok(()) => return true,
+            Err(Fault::Memory) if !in_library(rip) => report::out_of_memory(),
+            Err(_) => {}
+        },
         vector::PROTECTION => {
             if let Some(moved) = lower::redirect(rip).or_else(|| report::mark_reached(rip)) {
                 frame.rip = moved as u64;

@@ -1,5 +1,9 @@
 //! What the kernel says to the runner: events, crash reports, and the mark at `main`.
 
+mod memory;
+
+pub use memory::out_of_memory;
+
 use crate::console::{Control, Stream, has_control};
 use crate::control;
 use crate::cpu::CPU;

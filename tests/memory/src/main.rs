@@ -1,11 +1,13 @@
 //! Memory: mappings, protection, the break, the stack, and the allocator on top of them.
 //!
-//! Arguments name sections: `sizes fixed hole protect advise remap errors brk stack churn`. Without
-//! one, all are run.
+//! Arguments name sections: `sizes fixed hole protect advise remap places moves advice shared private
+//! refused errors brk stack churn`. Without one, all are run.
 
+mod areas;
 mod brk;
 mod churn;
 mod errors;
+mod files;
 mod mapping;
 mod region;
 mod stack;
@@ -23,6 +25,12 @@ fn main() -> io::Result<()> {
         ("protect", mapping::protect),
         ("advise", mapping::advise),
         ("remap", mapping::remap),
+        ("places", areas::places),
+        ("moves", areas::moves),
+        ("advice", areas::advice),
+        ("shared", files::shared),
+        ("private", files::private),
+        ("refused", files::refused),
         ("errors", errors::run),
         ("brk", brk::run),
         ("stack", stack::run),

@@ -46,6 +46,11 @@ impl Files for Tables {
         describe(&vfs(), id, into)
     }
 
+    fn path(&self, dentry: DentryId, into: &mut Text) {
+        // The mapping has it open, so it names something.
+        let _ = describe(&vfs(), dentry, into);
+    }
+
     fn descriptor_extra(&self, fd: u32, into: &mut Text) {
         if let Ok(file) = fd::peek(fd as i32) {
             extra::lines(file, into);

@@ -5,7 +5,7 @@
 
 use super::inode::Inode;
 use crate::errno::Errno;
-use crate::mm::PAGE;
+use crate::mm::{PAGE, demand};
 use crate::process::PID;
 use crate::sys::signal::kill;
 use crate::uaccess::UserSlice;
@@ -203,6 +203,9 @@ pub fn add_seals(inode: &Inode, seals: u32) -> Result<(), Errno> {
     } else {
         0
     };
+    if (seals | implied) & F_SEAL_WRITE != 0 && demand::is_shared_for_writing(inode) {
+        return Err(Errno::EBUSY);
+    }
     inode.seals.set(inode.seals.bits() | seals | implied);
     Ok(())
 }

@@ -17,7 +17,7 @@
 
 mod quota;
 mod space;
-mod tree;
+pub(crate) mod tree;
 mod write;
 
 #[cfg(test)]

@@ -48,6 +48,11 @@ const DISTANCE: usize = (PUN_4 as usize) << 24 | 0xf0_0000;
 /// Where text is written through: address space that is otherwise never mapped, one leaf table's.
 const ALIAS: Range<usize> = 0x7000_0000_0000..0x7000_0020_0000;
 
+/// Addresses that nothing else may have: text is written through them.
+pub fn alias() -> Range<usize> {
+    ALIAS
+}
+
 /// Sites left as traps that are remembered, so as to count each once.
 const MOST_TRAPPED: usize = 1024;
 

@@ -1,25 +1,44 @@
-//! Page frames: which 4 KiB of RAM are free, and which of the others the application mapped.
+//! Page frames: a buddy allocator over all RAM (Knowlton 1965), and which frames the application
+//! mapped.
 //!
-//! Two bits a frame. Small runs are taken from a *pool* just behind the image, bottom up, because
-//! that memory is mapped with small pages and near to what is already touched (the first touch of
-//! a 2 MiB mapping can cost the host milliseconds); everything else is taken from the top down, so
-//! that the break can grow upwards behind the pool.
+//! Free memory is blocks of 4 KiB to 1 GiB, each aligned to its size, which are split and joined with
+//! their buddies. The blocks of a size are a set of [`Bits`], beside the memory and not in it: a free
+//! frame is not touched, for the first touch of RAM can cost the host milliseconds.
+//!
+//! Small runs are taken from a *pool* just behind the image, bottom up, because that memory is mapped
+//! with small pages and near to what is already touched; everything else is taken from the top down,
+//! and from the lower half of RAM last, so that the break can grow upwards behind the pool.
+
+mod bits;
 
 use super::PAGE;
 use crate::sync::SpinLock;
+use bits::Bits;
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Runs of at most this many frames may come from the pool.
 const SMALL_RUN: usize = 16;
 
+/// Sizes of blocks: 2^0 to 2^18 frames.
+const ORDERS: usize = 19;
+
+/// Most single frames that are kept at hand.
+const HAND: usize = 32;
+
 /// The state of all frames below some top.
 pub struct Frames {
-    /// Bit set: not available (in use, reserved, or no RAM).
-    used: &'static mut [u64],
+    /// Free blocks, by the logarithm of their size in frames.
+    blocks: [Bits; ORDERS],
     /// Bit set: mapped by the application with mmap(2).
     user: &'static mut [u64],
+    /// Single frames at hand, the first `at_hand` of them: free, and in no block. The last to be given
+    /// back is the first to be taken.
+    hand: [usize; HAND],
+    at_hand: usize,
     pool: Range<usize>,
+    /// Frames below this one are taken when there are no others.
+    last: usize,
     free: usize,
     total: usize,
 }
@@ -31,7 +50,6 @@ fn get(map: &[u64], frame: usize) -> bool {
     map[frame / 64] >> (frame % 64) & 1 != 0
 }
 
-#[inline]
 fn put(map: &mut [u64], frame: usize, value: bool) {
     let mask = 1 << (frame % 64);
     if value {
@@ -41,145 +59,231 @@ fn put(map: &mut [u64], frame: usize, value: bool) {
     }
 }
 
+/// Frames of RAM up to address `top`, in whole words of a bitmap.
+const fn frames_below(top: usize) -> usize {
+    top.div_ceil(PAGE).next_multiple_of(64)
+}
+
 impl Frames {
     const fn empty() -> Self {
         Self {
-            used: &mut [],
+            blocks: [const { Bits::none() }; ORDERS],
             user: &mut [],
+            hand: [0; HAND],
+            at_hand: 0,
             pool: 0..0,
+            last: 0,
             free: 0,
             total: 0,
         }
     }
 
-    /// Words that each of the two maps needs for RAM up to address `top`.
+    /// Words that are needed for RAM up to address `top`.
     pub const fn words_for(top: usize) -> usize {
-        top.div_ceil(PAGE * 64)
+        let frames = frames_below(top);
+        let (mut words, mut order) = (frames / 64, 0);
+        while order < ORDERS {
+            words += Bits::words_for((frames >> order) + 1);
+            order += 1;
+        }
+        words
     }
 
-    /// Starts with no RAM at all; `used` and `user` are `words_for(top)` words each. Both are
+    /// Starts with no RAM at all; `words` are [`words_for`](Self::words_for)`(top)` words, which are
     /// overwritten.
-    pub fn init(&mut self, used: &'static mut [u64], user: &'static mut [u64], pool: Range<usize>) {
-        used.fill(!0);
-        user.fill(0);
-        let pool = pool.start / PAGE..pool.end / PAGE;
-        *self = Self {
-            used,
-            user,
-            pool,
-            free: 0,
-            total: 0,
-        };
+    pub fn init(&mut self, top: usize, words: &'static mut [u64], pool: Range<usize>) {
+        words.fill(0);
+        let frames = frames_below(top);
+        let (user, mut rest) = words.split_at_mut(frames / 64);
+        *self = Self::empty();
+        self.user = user;
+        for (order, blocks) in self.blocks.iter_mut().enumerate() {
+            (*blocks, rest) = Bits::new((frames >> order) + 1, rest);
+        }
+        self.pool = pool.start / PAGE..pool.end / PAGE;
+        self.last = self.pool.end + frames.saturating_sub(self.pool.end) / 2;
     }
 
     /// Declares the whole frames inside `bytes` to be free RAM.
     pub fn add(&mut self, bytes: Range<usize>) {
-        for frame in bytes.start.div_ceil(PAGE)..bytes.end / PAGE {
-            if frame % 64 == 0 && frame + 64 <= bytes.end / PAGE && self.used[frame / 64] == !0 {
-                self.add_word(frame / 64);
-            }
-            if frame < self.limit() && get(self.used, frame) {
-                put(self.used, frame, false);
-                self.free += 1;
-                self.total += 1;
-            }
-        }
+        let frames = bytes.start.div_ceil(PAGE)..(bytes.end / PAGE).min(self.limit());
+        self.total += frames.len();
+        self.put_back(frames);
     }
 
-    fn add_word(&mut self, word: usize) {
-        self.used[word] = 0;
-        self.free += 64;
-        self.total += 64;
+    /// Makes blocks of the frames at hand.
+    fn put_down(&mut self) {
+        while let Some(left) = self.at_hand.checked_sub(1) {
+            self.at_hand = left;
+            self.free -= 1;
+            let frame = self.hand[left];
+            self.put_back(frame..frame + 1);
+        }
     }
 
     /// Takes every frame that `bytes` touches out of use.
     pub fn reserve(&mut self, bytes: Range<usize>) {
-        for frame in bytes.start / PAGE..bytes.end.div_ceil(PAGE).min(self.limit()) {
-            if !get(self.used, frame) {
-                put(self.used, frame, true);
-                self.free -= 1;
+        self.put_down();
+        let mut frame = bytes.start / PAGE;
+        let end = bytes.end.div_ceil(PAGE).min(self.limit());
+        while frame < end {
+            match self.block_of(frame) {
+                Some(block) => {
+                    let taken = frame..end.min(block.end);
+                    frame = block.end;
+                    self.carve(block, taken);
+                }
+                None => frame += 1,
             }
         }
     }
 
     /// Takes exactly `bytes` (whole pages) if all of it is free.
     pub fn claim(&mut self, bytes: Range<usize>) -> bool {
+        self.put_down();
         let frames = bytes.start / PAGE..bytes.end / PAGE;
-        if frames.end > self.limit() || frames.clone().any(|f| get(self.used, f)) {
-            return false;
+        let mut frame = frames.start;
+        while frame < frames.end {
+            let Some(block) = self.block_of(frame) else {
+                return false;
+            };
+            frame = block.end;
         }
-        self.take(frames);
+        self.reserve(bytes);
         true
     }
 
     /// Whether the page at `address` is free RAM.
     pub fn is_free(&self, address: usize) -> bool {
-        address / PAGE < self.limit() && !get(self.used, address / PAGE)
+        let frame = address / PAGE;
+        self.block_of(frame).is_some() || self.hand[..self.at_hand].contains(&frame)
+    }
+
+    /// The free block with a frame in it.
+    fn block_of(&self, frame: usize) -> Option<Range<usize>> {
+        let order = (0..ORDERS).find(|&order| self.blocks[order].has(frame >> order))?;
+        let start = frame >> order << order;
+        Some(start..start + (1 << order))
+    }
+
+    /// Takes `taken` out of a free block; the rest stays free.
+    fn carve(&mut self, block: Range<usize>, taken: Range<usize>) {
+        let order = block.len().trailing_zeros() as usize;
+        self.blocks[order].remove(block.start >> order);
+        self.free -= block.len();
+        self.put_back(block.start..taken.start);
+        self.put_back(taken.end..block.end);
+    }
+
+    /// Makes frames free, in blocks as large as can be.
+    fn put_back(&mut self, frames: Range<usize>) {
+        self.free += frames.len();
+        let mut start = frames.start;
+        while start < frames.end {
+            let aligned = (start.trailing_zeros() as usize).min(ORDERS - 1);
+            let order = aligned.min((frames.end - start).ilog2() as usize);
+            self.join(start, order);
+            start += 1 << order;
+        }
+    }
+
+    /// Makes one block free, together with its buddy if that is, and so on.
+    #[inline]
+    fn join(&mut self, start: usize, order: usize) {
+        let (mut number, mut order) = (start >> order, order);
+        while order + 1 < ORDERS && self.blocks[order].has(number ^ 1) {
+            self.blocks[order].remove(number ^ 1);
+            (number, order) = (number >> 1, order + 1);
+        }
+        self.blocks[order].add(number);
     }
 
     /// Takes `count` adjacent frames; the address of the first, or `None` when there is no such
-    /// run. The content is whatever it was.
+    /// block. The content is whatever it was.
+    #[inline]
     pub fn alloc(&mut self, count: usize) -> Option<usize> {
+        if count == 1
+            && let Some(left) = self.at_hand.checked_sub(1)
+        {
+            self.at_hand = left;
+            self.free -= 1;
+            return Some(self.hand[left] * PAGE);
+        }
         if count == 0 || count > self.free {
             return None;
         }
-        let small = if count <= SMALL_RUN {
-            self.first_fit(count)
-        } else {
-            None
-        };
-        let first = small.or_else(|| self.last_fit(count))?;
-        self.take(first..first + count);
+        self.alloc_block(count).or_else(|| {
+            self.put_down();
+            self.alloc_block(count)
+        })
+    }
+
+    #[inline(never)]
+    fn alloc_block(&mut self, count: usize) -> Option<usize> {
+        let order = count.next_power_of_two().trailing_zeros() as usize;
+        if count <= SMALL_RUN
+            && let Some(block) = self.in_pool(order)
+        {
+            let first = block.start;
+            self.carve(block, first..first + count);
+            return Some(first * PAGE);
+        }
+        let block = self
+            .highest(order, self.last)
+            .or_else(|| self.highest(order, 0))?;
+        let first = block.end - count;
+        let end = block.end;
+        self.carve(block, first..end);
         Some(first * PAGE)
     }
 
-    fn first_fit(&self, count: usize) -> Option<usize> {
-        let mut run = 0;
-        for frame in self.pool.clone() {
-            run = if get(self.used, frame) { 0 } else { run + 1 };
-            if run == count {
-                return Some(frame + 1 - count);
-            }
-        }
-        None
+    /// The smallest block of at least 2^`order` frames in the pool, the lowest of its size.
+    fn in_pool(&self, order: usize) -> Option<Range<usize>> {
+        self.blocks[order..]
+            .iter()
+            .zip(order..)
+            .find_map(|(blocks, order)| {
+                let start = blocks.lowest()? << order;
+                self.pool
+                    .contains(&start)
+                    .then_some(start..start + (1 << order))
+            })
     }
 
-    fn last_fit(&self, count: usize) -> Option<usize> {
-        let (mut run, mut frame) = (0, self.limit());
-        while frame > 0 {
-            frame -= 1;
-            if frame % 64 == 63 && self.used[frame / 64] == !0 {
-                // A full word holds nothing: skip 64 frames at once.
-                (run, frame) = (0, frame - 63);
-                continue;
-            }
-            run = if get(self.used, frame) { 0 } else { run + 1 };
-            if run == count {
-                return Some(frame);
-            }
-        }
-        None
-    }
-
-    #[inline]
-    fn take(&mut self, frames: Range<usize>) {
-        self.free -= frames.len();
-        frames.for_each(|frame| put(self.used, frame, true));
+    /// The smallest block of at least 2^`order` frames that is not below `least`, the highest of its
+    /// size.
+    fn highest(&self, order: usize, least: usize) -> Option<Range<usize>> {
+        self.blocks
+            .get(order..)?
+            .iter()
+            .zip(order..)
+            .find_map(|(blocks, order)| {
+                let start = blocks.highest()? << order;
+                let end = start + (1 << order);
+                (end > least).then_some(start..end)
+            })
     }
 
     /// Gives `count` frames from address `start` back.
+    #[inline]
     pub fn free(&mut self, start: usize, count: usize) {
-        for frame in start / PAGE..start / PAGE + count {
-            debug_assert!(get(self.used, frame), "frame {frame:#x} freed twice");
-            put(self.used, frame, false);
-            put(self.user, frame, false);
+        let first = start / PAGE;
+        debug_assert!(
+            (first..first + count).all(|frame| !self.is_free(frame * PAGE)),
+            "frames at {start:#x} freed twice"
+        );
+        if count == 1 && self.at_hand < HAND {
+            self.hand[self.at_hand] = first;
+            self.at_hand += 1;
+            self.free += 1;
+            return;
         }
-        self.free += count;
+        self.put_back(first..first + count);
     }
 
-    /// Marks frames as the application's.
-    pub fn set_user(&mut self, start: usize, count: usize) {
-        (start / PAGE..start / PAGE + count).for_each(|frame| put(self.user, frame, true));
+    /// Marks frames as the application's, or not.
+    pub fn set_user(&mut self, start: usize, count: usize, value: bool) {
+        (start / PAGE..start / PAGE + count).for_each(|frame| put(self.user, frame, value));
     }
 
     /// Whether the page at `address` was mapped by the application.
@@ -187,25 +291,31 @@ impl Frames {
         address / PAGE < self.limit() && get(self.user, address / PAGE)
     }
 
-    /// The first run of the application's pages that ends behind `from`, without what is before it.
-    pub fn next_user(&self, from: usize) -> Option<Range<usize>> {
-        let mut frame = from / PAGE;
-        while frame < self.limit() && !get(self.user, frame) {
-            frame += if frame.is_multiple_of(64) && self.user[frame / 64] == 0 {
-                64
-            } else {
-                1
-            };
+    /// How many frames are the application's mappings.
+    pub fn user_frames(&self) -> usize {
+        self.user
+            .iter()
+            .map(|word| word.count_ones() as usize)
+            .sum()
+    }
+
+    /// The first run of the application's pages in `range`.
+    pub fn user_run(&self, range: Range<usize>) -> Option<Range<usize>> {
+        let end = (range.end / PAGE).min(self.limit());
+        let first = self.skip_while(range.start / PAGE, end, false);
+        let last = self.skip_while(first, end, true);
+        (first < last).then_some(first * PAGE..last * PAGE)
+    }
+
+    /// The first frame from `frame` on, before `end`, that is not `mapped` as said; or `end`.
+    fn skip_while(&self, frame: usize, end: usize, mapped: bool) -> usize {
+        let mut frame = frame;
+        let whole = if mapped { !0 } else { 0 };
+        while frame < end && get(self.user, frame) == mapped {
+            let skips = frame.is_multiple_of(64) && self.user[frame / 64] == whole;
+            frame += if skips { 64 } else { 1 };
         }
-        let first = frame;
-        while frame < self.limit() && get(self.user, frame) {
-            frame += if frame.is_multiple_of(64) && self.user[frame / 64] == !0 {
-                64
-            } else {
-                1
-            };
-        }
-        (first < frame).then_some(first * PAGE..frame * PAGE)
+        frame.min(end)
     }
 
     /// One past the highest address that can be RAM.
@@ -219,16 +329,21 @@ impl Frames {
     }
 
     fn limit(&self) -> usize {
-        self.used.len() * 64
+        self.user.len() * 64
     }
 }
 
-/// Frames that are page tables, but for those of the image; none is given back.
+/// Frames that are page tables, but for those of the image.
 static TABLES: AtomicUsize = AtomicUsize::new(0);
 
 /// Counts a frame that has become a page table.
 pub fn count_table() {
     TABLES.fetch_add(1, Relaxed);
+}
+
+/// Counts a page table that has become a free frame.
+pub fn uncount_table() {
+    TABLES.fetch_sub(1, Relaxed);
 }
 
 /// Frames in use as page tables.
@@ -246,58 +361,4 @@ pub fn alloc_zeroed() -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frames(top: usize, pool: Range<usize>) -> Frames {
-        let words = Frames::words_for(top);
-        let mut frames = Frames::empty();
-        frames.init(vec![0; words].leak(), vec![0; words].leak(), pool);
-        frames
-    }
-
-    #[test]
-    fn small_runs_come_from_the_pool_and_large_ones_from_the_top() {
-        let mut f = frames(1 << 20, 0x10000..0x20000);
-        f.add(0x10000..0x100000);
-        assert_eq!(f.counts(), (0xf0, 0xf0));
-        assert_eq!(f.alloc(2), Some(0x10000));
-        assert_eq!(f.alloc(32), Some(0x100000 - 32 * PAGE));
-        f.free(0x10000, 2);
-        assert_eq!(f.alloc(1), Some(0x10000));
-    }
-
-    #[test]
-    fn reserved_and_claimed_frames_are_not_handed_out() {
-        let mut f = frames(1 << 20, 0..0);
-        f.add(0..1 << 20);
-        f.reserve(0xff800..0x100000);
-        assert!(f.claim(0x80000..0x90000));
-        assert!(!f.claim(0x8f000..0x91000));
-        assert_eq!(f.alloc(1), Some(0xfe000));
-        assert_eq!(f.alloc(0x1000), None);
-    }
-
-    #[test]
-    fn everything_comes_back() {
-        let mut f = frames(4 << 20, 0..0x40000);
-        f.add(0x1000..4 << 20);
-        let before = f.counts();
-        let runs: Vec<_> = (1..40).map(|n| (f.alloc(n).unwrap(), n)).collect();
-        runs.iter().for_each(|&(a, n)| f.set_user(a, n));
-        assert!(f.is_user(runs[3].0));
-        let mut user = 0;
-        let mut from = 0;
-        while let Some(run) = f.next_user(from) {
-            assert!(run.clone().step_by(PAGE).all(|page| f.is_user(page)));
-            assert!(run.start >= from && !f.is_user(run.end));
-            (user, from) = (user + run.len() / PAGE, run.end);
-        }
-        assert_eq!(user, (1..40).sum::<usize>());
-        let part = f.next_user(runs[30].0 + PAGE).unwrap();
-        assert_eq!(part.start, runs[30].0 + PAGE);
-        runs.iter().for_each(|&(a, n)| f.free(a, n));
-        assert_eq!(f.counts(), before);
-        assert!(!f.is_user(runs[3].0));
-    }
-}
+mod tests;

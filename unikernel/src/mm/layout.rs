@@ -12,7 +12,7 @@
 
 use super::frames::{FRAMES, Frames};
 use super::paging::{self, Access};
-use super::{LARGE, PAGE, page_down, page_up, space};
+use super::{LARGE, PAGE, page_down, page_up, place, space};
 use crate::boot::BootInfo;
 use crate::elf::Elf;
 use crate::errno::Errno;
@@ -50,9 +50,9 @@ pub fn build(boot: &BootInfo) -> Result<(), Error> {
         .find(|r| r.contains(&boot.image.header))
         .cloned()
         .unwrap_or(0..0);
-    // Two maps of one bit a frame each, then the pool: behind the image, and behind whatever the
-    // loader put there.
-    let maps = 2 * Frames::words_for(top) * 8;
+    // What is known of the frames, then the pool: behind the image, and behind whatever the loader
+    // put there.
+    let maps = Frames::words_for(top) * 8;
     let size = page_up(maps).unwrap_or(usize::MAX) + page_down(POOL.min(ram / 16));
     let start = first_gap(image_end, size, boot);
     let pool = start + (size - page_down(POOL.min(ram / 16)))..start + size;
@@ -76,6 +76,7 @@ pub fn build(boot: &BootInfo) -> Result<(), Error> {
         .map_err(|_| too_small)?;
     uaccess::forbid(2, start, pool.start - start);
     space::init(boot, pool.end);
+    place::init(&boot.memory, 0);
     Ok(())
 }
 
@@ -100,13 +101,9 @@ fn init_frames(boot: &BootInfo, top: usize, maps: usize, pool: Range<usize>) {
     let words = Frames::words_for(top);
     // SAFETY: the maps lie between the image and the pool, inside one region of RAM (`build`
     // checked), mapped by the boot tables, and nobody else knows them.
-    let (used, user) = unsafe {
-        let used = core::slice::from_raw_parts_mut(maps as *mut u64, words);
-        let user = core::slice::from_raw_parts_mut((maps + words * 8) as *mut u64, words);
-        (used, user)
-    };
+    let words = unsafe { core::slice::from_raw_parts_mut(maps as *mut u64, words) };
     let mut frames = FRAMES.lock();
-    frames.init(used, user, pool.clone());
+    frames.init(top, words, pool.clone());
     boot.memory
         .iter()
         .for_each(|region| frames.add(region.clone()));

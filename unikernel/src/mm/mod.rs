@@ -4,10 +4,14 @@
 //! writable, not executable; ordinary anonymous memory is therefore handed out without a
 //! page-table write, a fault or a flush.
 
+pub mod area;
+pub mod demand;
 pub mod frames;
 pub mod heap;
 pub mod layout;
 pub mod paging;
+pub mod place;
+mod ram;
 pub mod regions;
 pub mod space;
 

@@ -4,10 +4,12 @@
 //! arena of trampolines and the main stack are, and cut where the page tables say that the rights
 //! change. Reading it costs a probe of the page tables for each page, or for each large one.
 
+use super::area::{self, Area};
 use super::frames::FRAMES;
 use super::paging::{self, Access};
-use super::{LARGE, PAGE, page_down, page_up, space};
+use super::{LARGE, PAGE, demand, page_down, page_up, space};
 use crate::elf::Elf;
+use crate::fs::dcache::DentryId;
 use crate::lower;
 use core::ops::Range;
 
@@ -24,6 +26,21 @@ pub enum Backing {
     Program(u64),
     /// Code that the library placed (for lowered system calls).
     Trampolines,
+    /// A file that mmap(2) mapped.
+    File(Mapped),
+}
+
+/// Which file, and from which byte on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapped {
+    /// Its name.
+    pub dentry: DentryId,
+    /// Minor number of its file system's device; the major one is 0.
+    pub device: u32,
+    /// Its inode number.
+    pub inode: u64,
+    /// Where the region begins in it.
+    pub offset: u64,
 }
 
 impl Backing {
@@ -31,6 +48,10 @@ impl Backing {
     const fn skip(self, by: usize) -> Self {
         match self {
             Self::Program(offset) => Self::Program(offset + by as u64),
+            Self::File(mapped) => Self::File(Mapped {
+                offset: mapped.offset + by as u64,
+                ..mapped
+            }),
             other => other,
         }
     }
@@ -64,7 +85,13 @@ pub fn region(from: usize) -> Option<Region> {
     }
     let mut from = page_down(from);
     loop {
-        let (range, backing) = lowest(from)?;
+        let area = demand::next(from);
+        let Some((range, backing)) = lowest(from) else {
+            return area.map(|area| of_area(&area, from));
+        };
+        if let Some(area) = area.filter(|area| area.range.start < range.start) {
+            return Some(of_area(&area, from));
+        }
         let (access, end) = prefix(range.clone(), permits);
         if access.is_none() && backing == Backing::Trampolines {
             // A page of the arena that nobody has needed yet.
@@ -82,6 +109,34 @@ pub fn region(from: usize) -> Option<Region> {
             // All memory is there from the start; the stack's region ends where it has been reached.
             resident: end - range.start,
         });
+    }
+}
+
+/// An area, without what is before `from`.
+fn of_area(area: &Area, from: usize) -> Region {
+    let start = area.range.start.max(from);
+    let access = area.access;
+    let (shared, backing) = match &area.backing {
+        area::Backing::Anonymous => (false, Backing::Anonymous),
+        area::Backing::File(mapping, _) => {
+            let inode = mapping.file.inode();
+            let mapped = Mapped {
+                dentry: mapping.file.dentry(),
+                device: inode.sb.device,
+                inode: inode.ino,
+                offset: area.index(start) * PAGE as u64,
+            };
+            (mapping.shared, Backing::File(mapped))
+        }
+    };
+    Region {
+        range: start..area.range.end,
+        read: access.is_some(),
+        write: access.is_some_and(|access| access.write),
+        execute: access.is_some_and(|access| access.execute),
+        shared,
+        backing,
+        resident: demand::resident(start..area.range.end),
     }
 }
 
@@ -108,7 +163,7 @@ fn lowest(from: usize) -> Option<(Range<usize>, Backing)> {
     lowest.offer(heap, Backing::Heap);
     lowest.offer(lower::arena(image.start), Backing::Trampolines);
     lowest.offer(stack_low..space::STACK_TOP, Backing::Stack);
-    if let Some(mapped) = FRAMES.lock().next_user(from) {
+    if let Some(mapped) = FRAMES.lock().user_run(from..usize::MAX) {
         lowest.offer(mapped, Backing::Anonymous);
     }
     lowest.found

@@ -1,14 +1,13 @@
-//! The application's address space: break, mappings, main stack, protection.
-//!
-//! The simple version: anonymous memory is frames of the identity map; the main stack is the one
-//! region that is populated on demand.
+//! The application's address space: image, break, main stack, and the calls that change mappings,
+//! wherever these are: in RAM ([`ram`](super::ram)) or in areas ([`demand`]).
 
+use super::demand::{Fault, Touch};
 use super::frames::FRAMES;
 use super::paging::{self, Access};
-use super::{PAGE, page_down, page_up};
+use super::ram::{clear, restore};
+use super::{PAGE, demand, page_down, page_up, place, ram};
 use crate::boot::BootInfo;
 use crate::errno::Errno;
-use crate::platform::platform;
 use crate::sync::SpinLock;
 use crate::uaccess;
 use core::ops::Range;
@@ -71,12 +70,6 @@ pub fn parts() -> Parts {
     }
 }
 
-/// Clears whole pages of RAM.
-fn clear(range: &Range<usize>) {
-    // SAFETY: callers pass frames they have just taken, mapped writable by the identity map.
-    unsafe { core::ptr::write_bytes(range.start as *mut u64, 0, range.len() / 8) };
-}
-
 /// brk(2): moves the end of the data segment to `end` if memory allows; returns where it is.
 pub fn set_break(end: usize) -> usize {
     let mut space = SPACE.lock();
@@ -99,171 +92,97 @@ pub fn set_break(end: usize) -> usize {
     end
 }
 
-/// Anonymous memory: `len` bytes (a multiple of the page size), cleared, anywhere.
-pub fn map_anonymous(len: usize, access: Option<Access>) -> Result<usize, Errno> {
-    let start = {
-        let mut frames = FRAMES.lock();
-        let start = frames.alloc(len / PAGE).ok_or(Errno::ENOMEM)?;
-        frames.set_user(start, len / PAGE);
-        start
-    };
-    clear(&(start..start + len));
-    if access != Some(Access::DATA) {
-        protect_pages(start..start + len, access)?;
+/// How far from its start `range` is the application's without a hole: image, break, mappings.
+pub fn covered(range: Range<usize>) -> usize {
+    if place::is_for_areas(&(range.start..range.start + PAGE)) {
+        return demand::covered(range);
     }
-    Ok(start)
-}
-
-/// MAP_FIXED: replaces pages that the application mapped before; elsewhere there is no memory to
-/// put there (`ENOMEM`).
-pub fn map_fixed(
-    range: Range<usize>,
-    access: Option<Access>,
-    replace: bool,
-) -> Result<usize, Errno> {
-    take_at(range.clone(), replace)?;
-    restore(range.clone());
-    clear(&range);
-    if access != Some(Access::DATA) {
-        protect_pages(range.clone(), access)?;
-    }
-    Ok(range.start)
-}
-
-/// Makes all of `range` the application's: its own pages stay, free frames are taken.
-fn take_at(range: Range<usize>, replace: bool) -> Result<(), Errno> {
-    let inside = ram(range.clone());
-    if !replace && inside.step_by(PAGE).any(|page| is_known(page..page + PAGE)) {
-        return Err(Errno::EEXIST);
-    }
-    let mut frames = FRAMES.lock();
-    for page in range.clone().step_by(PAGE) {
-        match frames.is_user(page) {
-            true if !replace => return Err(Errno::EEXIST),
-            false if !frames.is_free(page) => return Err(Errno::ENOMEM),
-            _ => {}
-        }
-    }
-    for page in range.step_by(PAGE) {
-        // What is not free is the application's already.
-        if frames.claim(page..page + PAGE) {
-            frames.set_user(page, 1);
-        }
-    }
-    Ok(())
-}
-
-/// Whether every page of `range` was mapped by the application.
-pub fn is_mapped(range: Range<usize>) -> bool {
+    let space = SPACE.lock();
     let frames = FRAMES.lock();
-    range.step_by(PAGE).all(|page| frames.is_user(page))
+    let heap = space.break_start..page_up(space.break_end).unwrap_or(0);
+    let is_known = |page: &usize| {
+        let image = space.image.contains(page)
+            && !space.monitor.iter().any(|monitor| monitor.contains(page));
+        image || heap.contains(page) || frames.is_user(*page)
+    };
+    let mut pages = range.clone().step_by(PAGE);
+    pages.find(|page| !is_known(page)).unwrap_or(range.end)
 }
 
-/// Clears the application's own pages in `range`, mappings and break (MADV_DONTNEED on private
-/// anonymous memory); `ENOMEM` when there was a hole, after doing the rest, as Linux does.
-pub fn discard(range: Range<usize>) -> Result<(), Errno> {
-    let inside = ram(range.clone());
-    let mut whole = inside == range;
-    for page in inside.step_by(PAGE) {
-        if !is_anonymous(page) {
-            whole = false;
-            continue;
-        }
-        let access = paging::access(page);
-        if access != Some(Access::DATA) {
-            restore(page..page + PAGE);
-        }
-        clear(&(page..page + PAGE));
-        if access != Some(Access::DATA) {
-            protect_pages(page..page + PAGE, access)?;
-        }
-    }
-    if whole { Ok(()) } else { Err(Errno::ENOMEM) }
+/// Whether every page of `range` is the application's: image, break or mapping.
+pub fn is_known(range: Range<usize>) -> bool {
+    covered(range.clone()) == range.end
 }
 
-/// Whether the page at `address` is a mapping or part of the break.
-fn is_anonymous(address: usize) -> bool {
+/// Whether the page at `address`, of RAM, is a mapping or part of the break.
+pub fn is_anonymous(address: usize) -> bool {
     let space = SPACE.lock();
     let heap = space.break_start..page_up(space.break_end).unwrap_or(0);
     heap.contains(&address) || FRAMES.lock().is_user(address)
 }
 
-/// mremap(2) of `old` (pages of the application's) to `len` bytes, in place if the frames behind
-/// are free, else elsewhere if `may_move`.
-pub fn remap(old: Range<usize>, len: usize, may_move: bool) -> Result<usize, Errno> {
-    let access = paging::access(old.start);
-    if len <= old.len() {
-        unmap(old.start + len..old.end);
-        return Ok(old.start);
-    }
-    let more = old.end..old.start + len;
-    if take_at(more.clone(), false).is_ok() {
-        clear(&more);
-        protect_pages(more, access)?;
-        return Ok(old.start);
-    }
-    if !may_move {
-        return Err(Errno::ENOMEM);
-    }
-    let new = map_anonymous(len, Some(Access::DATA))?;
-    // A page without read access is read all the same: it is the identity map's.
-    restore(old.clone());
-    // SAFETY: the old pages are the application's and mapped; the new ones are fresh and larger.
-    unsafe { core::ptr::copy_nonoverlapping(old.start as *const u8, new as *mut u8, old.len()) };
-    unmap(old);
-    protect_pages(new..new + len, access)?;
-    Ok(new)
-}
-
-/// The part of `range` that can be RAM at all.
-fn ram(range: Range<usize>) -> Range<usize> {
-    range.start..range.end.min(FRAMES.lock().top())
-}
-
 /// munmap(2): gives back what of `range` the application had mapped; the rest is left alone.
-pub fn unmap(range: Range<usize>) {
-    for page in ram(range).step_by(PAGE) {
-        if FRAMES.lock().is_user(page) {
-            restore(page..page + PAGE);
-            FRAMES.lock().free(page, 1);
+/// `ENOMEM` when the list of areas is full.
+pub fn unmap(range: Range<usize>) -> Result<(), Errno> {
+    ram::unmap(range.clone());
+    demand::unmap(range)
+}
+
+/// mprotect(2): up to the first page that is not the application's, which is `ENOMEM`. `EACCES` for
+/// stores to a file that is not open for writing.
+pub fn protect(range: Range<usize>, access: Option<Access>) -> Result<(), Errno> {
+    let known = range.start..covered(range.clone());
+    if !known.is_empty() {
+        if place::is_for_areas(&known) {
+            demand::protect(known.clone(), access)?;
+        } else {
+            ram::protect_pages(known.clone(), access)?;
         }
     }
-}
-
-/// Makes identity-mapped RAM ordinary data again before it changes hands.
-fn restore(range: Range<usize>) {
-    let changed = paging::protect(range.clone(), Some(Access::DATA));
-    debug_assert!(changed.is_ok(), "ordinary pages need no new table");
-    if changed == Ok(true) {
-        platform().flush(range);
+    if known.end == range.end {
+        Ok(())
+    } else {
+        Err(Errno::ENOMEM)
     }
 }
 
-fn protect_pages(range: Range<usize>, access: Option<Access>) -> Result<(), Errno> {
-    if paging::protect(range.clone(), access)? {
-        platform().flush(range);
+/// MADV_DONTNEED: what is in `range` is as new when it is touched again; `ENOMEM` when there was a
+/// hole, after doing the rest, as Linux does.
+pub fn discard(range: Range<usize>) -> Result<(), Errno> {
+    if !place::is_for_areas(&range) {
+        return ram::discard(range);
     }
+    demand::discard(range.clone())?;
+    if is_known(range) {
+        Ok(())
+    } else {
+        Err(Errno::ENOMEM)
+    }
+}
+
+/// Whether all of `range`, of RAM, is mappings.
+pub fn is_mapped(range: Range<usize>) -> bool {
+    ram::is_mapped(range)
+}
+
+/// mremap(2) of mappings in RAM: see [`ram::remap`].
+pub fn remap(old: Range<usize>, len: usize, may_move: bool) -> Result<usize, Errno> {
+    ram::remap(old, len, may_move)
+}
+
+/// Copies pages of RAM, whatever they permit, to `new`, which may be written. `ENOMEM`.
+pub fn copy_pages(old: Range<usize>, new: usize) -> Result<(), Errno> {
+    demand::bring(new..new + old.len(), Touch::WRITE).map_err(|_| Errno::ENOMEM)?;
+    restore(old.clone());
+    // SAFETY: the old pages are the application's and in the identity map; the new ones are there
+    // and may be written, and the two do not overlap.
+    unsafe { core::ptr::copy_nonoverlapping(old.start as *const u8, new as *mut u8, old.len()) };
     Ok(())
 }
 
-/// mprotect(2): `ENOMEM` when a page of `range` is not the application's.
-pub fn protect(range: Range<usize>, access: Option<Access>) -> Result<(), Errno> {
-    if !is_known(range.clone()) {
-        return Err(Errno::ENOMEM);
-    }
-    protect_pages(range, access)
-}
-
-/// Whether every page of `range` is the application's: image, break or mapping.
-pub fn is_known(range: Range<usize>) -> bool {
-    let space = SPACE.lock();
-    let frames = FRAMES.lock();
-    range.step_by(PAGE).all(|page| {
-        let heap = space.break_start..page_up(space.break_end).unwrap_or(0);
-        let image = space.image.contains(&page)
-            && !space.monitor.iter().any(|monitor| monitor.contains(&page));
-        image || heap.contains(&page) || frames.is_user(page)
-    })
+/// Ordinary memory, wherever there is room for it.
+pub fn map_data(len: usize) -> Result<usize, Errno> {
+    place::map(place::Request::data(len))
 }
 
 /// Walks the physically contiguous pieces of `start..start + len`, application or library memory,
@@ -289,6 +208,10 @@ pub fn each_run(start: usize, len: usize, mut run: impl FnMut(usize, usize) -> b
 
 /// The physical address behind `address`, if ring 3 may read it.
 fn user_frame(address: usize) -> Option<usize> {
+    if paging::lookup(address).is_none() {
+        // Its memory may come only now; if not, that shows next.
+        let _ = demand::fault(address, demand::Touch::READ);
+    }
     paging::access(address).filter(|access| access.user)?;
     paging::translate(address)
 }
@@ -331,14 +254,26 @@ pub fn is_overflow(address: usize) -> bool {
     (limit - STACK_LIMIT..limit).contains(&address)
 }
 
-/// A page fault at `address`: `true` when it was a demand for stack and has been met.
-pub fn demand(address: usize, present: bool) -> bool {
-    let wanted = STACK_TOP - STACK_LIMIT..STACK_TOP;
-    if present || !wanted.contains(&address) {
-        return false;
+/// Resolves a page fault at `address`, if it is a demand for memory. `error` is the CPU's error code
+/// (SDM vol. 3, 4.7).
+pub fn demand(address: usize, error: u64) -> Result<(), Fault> {
+    let touch = Touch {
+        write: error & 2 != 0,
+        execute: error & 16 != 0,
+    };
+    let present = error & 1 != 0;
+    if present && paging::access(address).is_some_and(|access| touch.is_permitted(access)) {
+        // A right was added since the CPU cached the translation; the fault has dropped that.
+        return Ok(());
+    }
+    if !(STACK_TOP - STACK_LIMIT..STACK_TOP).contains(&address) {
+        return demand::fault(address, touch);
     }
     let mut space = SPACE.lock();
-    address < space.stack_low && grow_stack(&mut space, address).is_ok()
+    if present || address >= space.stack_low {
+        return Err(Fault::Denied);
+    }
+    grow_stack(&mut space, address).map_err(|_| Fault::Memory)
 }
 
 #[cfg(test)]
@@ -347,9 +282,10 @@ mod tests {
 
     #[test]
     fn only_the_stack_is_populated_on_demand() {
-        assert!(!demand(0x1000, false));
-        assert!(!demand(STACK_TOP - 8, true));
-        assert!(!demand(STACK_TOP - STACK_LIMIT - 8, false));
-        assert!(!demand(STACK_TOP, false));
+        assert_eq!(demand(0x1000, 4), Err(Fault::Unmapped));
+        assert_eq!(demand(STACK_TOP - 8, 5), Err(Fault::Denied));
+        let below = STACK_TOP - STACK_LIMIT - 8;
+        assert_eq!(demand(below, 4), Err(Fault::Unmapped));
+        assert_eq!(demand(STACK_TOP, 6), Err(Fault::Unmapped));
     }
 }

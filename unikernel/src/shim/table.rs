@@ -331,12 +331,18 @@ syscalls! {
     __NR_select select(5) => sys::poll::select, Full, Partial, "as poll";
     __NR_pselect6 pselect6(6) => sys::poll::pselect6, Full, Partial, "as ppoll";
     // Memory.
-    __NR_mmap mmap(6) => sys::memory::mmap, Full, Partial, "backed at once; hints ignored; MAP_FIXED only over own mappings or free RAM; files private or read-only";
+    __NR_mmap mmap(6) => sys::memory::mmap, Full, Partial, "MAP_FIXED in RAM only over own mappings or free RAM; no huge pages; regular files and /dev/zero";
     __NR_mprotect mprotect(3) => sys::memory::mprotect, Full, Partial, "not on the main stack; no PROT_GROWSDOWN";
     __NR_munmap munmap(2) => sys::memory::munmap, Full, Partial, "freed RAM stays mapped until it is used again";
-    __NR_mremap mremap(5) => sys::memory::mremap, Full, Partial, "no MREMAP_FIXED, no MREMAP_DONTUNMAP";
-    __NR_madvise madvise(3) => sys::memory::madvise, Full, Partial, "MADV_DONTNEED; plain advice is accepted; the rest is EINVAL";
-    __NR_mincore mincore(3) => sys::memory::mincore, Full, Partial, "every mapped page is resident; not for the main stack";
+    __NR_mremap mremap(5) => sys::memory::remap::mremap, Full, Partial, "an old size of 0 is EINVAL";
+    __NR_madvise madvise(3) => sys::memory::advice::madvise, Full, Partial, "MADV_DONTNEED, MADV_POPULATE_*; plain advice is accepted; MADV_REMOVE and what is about other processes or bad hardware is EINVAL";
+    __NR_mincore mincore(3) => sys::memory::advice::mincore, Full, Partial, "not for the main stack";
+    __NR_mlock mlock(2) => sys::memory::advice::mlock, Full, Partial, "no limit; there is no swap";
+    __NR_mlock2 mlock2(3) => sys::memory::advice::mlock2, Full, Partial, "as mlock";
+    __NR_munlock munlock(2) => sys::memory::advice::munlock, Full, Complete, "";
+    __NR_mlockall mlockall(1) => sys::memory::advice::mlockall, Full, Partial, "as mlock";
+    __NR_munlockall munlockall(0) => sys::memory::advice::munlockall, Full, Complete, "";
+    __NR_msync msync(3) => sys::memory::advice::msync, Full, Complete, "";
     __NR_brk brk(1) => sys::memory::brk, Full, Complete, "";
     // Signals.
     __NR_rt_sigaction rt_sigaction(4) => sys::signal::rt_sigaction, Full, Complete, "";

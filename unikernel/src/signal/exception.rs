@@ -5,6 +5,7 @@ use super::info::code::*;
 use super::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, SigInfo, Trap, with};
 use crate::cpu::CPU;
 use crate::irq::{FX_AREA, Frame};
+use crate::mm::demand::Fault;
 use crate::shim::KERNEL_STACK;
 use crate::{fault, lower, mm, process, report, uaccess};
 use core::sync::atomic::Ordering::Relaxed;
@@ -46,15 +47,18 @@ const fn float(status: u32) -> i32 {
     }
 }
 
-/// What a page fault says: `BUS_ADRERR` does not come up, for no file shrinks under a mapping.
-fn page_fault(address: usize) -> SigInfo {
+/// What a page fault says that could not be resolved: why it could not, asked once more.
+fn page_fault(address: usize, error: u64) -> SigInfo {
     let page = mm::page_down(address);
     let stack = mm::space::parts().stack_low..mm::space::STACK_TOP;
     let is_there = stack.contains(&address)
         || page < uaccess::USER_END && mm::space::is_known(page..page + mm::PAGE);
-    // What is mapped and not the application's does not exist for it.
-    let code = if is_there { SEGV_ACCERR } else { SEGV_MAPERR };
-    SigInfo::fault(SIGSEGV as i32, code, address)
+    match mm::space::demand(address, error) {
+        Err(Fault::Bus) => SigInfo::fault(SIGBUS as i32, BUS_ADRERR, address),
+        // What is mapped and not the application's does not exist for it.
+        _ if is_there => SigInfo::fault(SIGSEGV as i32, SEGV_ACCERR, address),
+        _ => SigInfo::fault(SIGSEGV as i32, SEGV_MAPERR, address),
+    }
 }
 
 /// What an exception says. `fx` is the FXSAVE area of the interrupted code.
@@ -64,7 +68,7 @@ fn page_fault(address: usize) -> SigInfo {
 unsafe fn describe(frame: &Frame, cr2: usize, fx: *const u8) -> SigInfo {
     let (signo, rip) = (i32::from(signal_of(frame.vector)), frame.rip as usize);
     let code = match frame.vector {
-        vector::PAGE => return page_fault(cr2),
+        vector::PAGE => return page_fault(cr2, frame.error),
         vector::DIVIDE => FPE_INTDIV,
         vector::DEBUG => TRAP_TRACE,
         vector::INVALID_OPCODE => ILL_ILLOPN,

@@ -20,6 +20,7 @@ use crate::fs::fd;
 use crate::fs::file::{Description, check_range};
 use crate::fs::inode::Kind;
 use crate::fs::notify::hooks;
+use crate::mm::demand::{self, Touch};
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
 use core::iter::once;
 use linux_raw_sys::general::IN_ACCESS;
@@ -31,7 +32,7 @@ pub const MAX_TRANSFER: usize = 0x7fff_f000;
 pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> SysResult {
     let file = fd::get(fd)?;
     file.check_readable()?;
-    let part = part(buffer, count)?;
+    let part = part(buffer, count, Touch::WRITE)?;
     let done = file.read(&mut once(part), part.len(), None);
     hooks::moved(&file, IN_ACCESS, done)
 }
@@ -40,7 +41,7 @@ pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> SysResult {
 pub fn write(fd: i32, buffer: UserPtr<u8>, count: usize) -> SysResult {
     let file = fd::get(fd)?;
     file.check_writable()?;
-    let part = part(buffer, count)?;
+    let part = part(buffer, count, Touch::READ)?;
     hooks::write(&file, || {
         file.write(&mut once(part), part.len(), None, false)
     })
@@ -52,7 +53,7 @@ pub fn pread64(fd: i32, buffer: UserPtr<u8>, count: usize, offset: i64) -> SysRe
     let file = fd::get(fd)?;
     check_seekable(&file)?;
     file.check_readable()?;
-    let part = part(buffer, count)?;
+    let part = part(buffer, count, Touch::WRITE)?;
     check_range(at, count)?;
     let done = file.read(&mut once(part), part.len(), Some(at));
     hooks::moved(&file, IN_ACCESS, done)
@@ -64,7 +65,7 @@ pub fn pwrite64(fd: i32, buffer: UserPtr<u8>, count: usize, offset: i64) -> SysR
     let file = fd::get(fd)?;
     check_seekable(&file)?;
     file.check_writable()?;
-    let part = part(buffer, count)?;
+    let part = part(buffer, count, Touch::READ)?;
     check_range(at, count)?;
     hooks::write(&file, || {
         file.write(&mut once(part), part.len(), Some(at), false)
@@ -96,10 +97,11 @@ pub fn fdatasync(fd: i32) -> SysResult {
 
 /// The application's buffer, as long as one call may be. `EFAULT` when it cannot be its memory.
 #[inline(always)]
-fn part(buffer: UserPtr<u8>, count: usize) -> Result<UserSlice, Errno> {
+fn part(buffer: UserPtr<u8>, count: usize, touch: Touch) -> Result<UserSlice, Errno> {
     if !access_ok(buffer.address(), count) {
         return Err(Errno::EFAULT);
     }
+    demand::prepare(buffer.address(), count, touch);
     Ok(UserSlice::new(buffer.address(), count.min(MAX_TRANSFER)))
 }
 

@@ -1,10 +1,17 @@
-//! brk, mmap, munmap, mprotect.
+//! brk, mmap, munmap, mprotect; [`advice`] has what says how memory will be used, [`remap`] mremap.
+
+pub mod advice;
+pub mod remap;
 
 use crate::errno::{Errno, SysResult};
 use crate::fs;
+use crate::fs::rc::Ref;
+use crate::mm::area::{Backing, Mapping};
+use crate::mm::demand::{self, Touch};
 use crate::mm::paging::Access;
+use crate::mm::place::{self, Fixed, Request};
 use crate::mm::{PAGE, page_up, space};
-use crate::uaccess::{USER_END, UserSlice};
+use crate::uaccess::USER_END;
 use core::ops::Range;
 use linux_raw_sys::general as abi;
 
@@ -46,98 +53,135 @@ fn pages(start: usize, len: usize) -> Option<Range<usize>> {
 
 const TYPE: u32 = abi::MAP_SHARED | abi::MAP_PRIVATE;
 
-/// mmap(2): anonymous memory, and private copies of files. Shared mappings of one process without
-/// fork are no different from private ones when anonymous.
+/// Flags of mmap(2) that change nothing here: there is no swap, and no executable to protect.
+const IGNORED: u32 = abi::MAP_DENYWRITE | abi::MAP_EXECUTABLE | abi::MAP_NONBLOCK | abi::MAP_LOCKED;
+
+/// The size of huge pages, as a logarithm.
+const HUGE_SIZE: u32 = abi::MAP_HUGE_MASK << abi::MAP_HUGE_SHIFT;
+
+/// Flags that are known; MAP_SHARED_VALIDATE refuses others.
+const KNOWN: u32 = TYPE
+    | IGNORED
+    | abi::MAP_FIXED
+    | abi::MAP_FIXED_NOREPLACE
+    | abi::MAP_ANONYMOUS
+    | abi::MAP_32BIT
+    | abi::MAP_GROWSDOWN
+    | abi::MAP_NORESERVE
+    | abi::MAP_POPULATE
+    | abi::MAP_STACK
+    | abi::MAP_HUGETLB
+    | HUGE_SIZE
+    | abi::MAP_ABOVE4G
+    | abi::MAP_UNINITIALIZED;
+
+/// mmap(2). Shared anonymous memory is private: there is no other process to share it with.
 pub fn mmap(hint: usize, len: usize, prot: u32, flags: u32, fd: i32, offset: usize) -> SysResult {
     if !offset.is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
     }
-    let contents = match flags & abi::MAP_ANONYMOUS {
-        0 => contents(fd)?,
+    let file = match flags & abi::MAP_ANONYMOUS {
+        0 => Some(fs::fd::get(fd)?),
         _ => None,
     };
-    if let Some(file) = &contents {
-        check_mapping(file, prot, flags)?;
-    }
     if len == 0 {
         return Err(Errno::EINVAL);
     }
-    match flags & TYPE {
-        abi::MAP_SHARED
-            if prot & abi::PROT_WRITE != 0
-                && contents.as_ref().is_some_and(|file| !file.is_writable()) =>
-        {
-            return Err(Errno::EACCES);
-        }
-        abi::MAP_SHARED if prot & abi::PROT_WRITE != 0 && contents.is_some() => {
-            // A mapping that could be written would be a copy, and nobody would see what it holds.
-            return Err(Errno::ENODEV);
-        }
-        abi::MAP_PRIVATE | abi::MAP_SHARED => {}
-        // MAP_SHARED_VALIDATE, whose point is refusing what is not known.
-        TYPE => return Err(Errno::EOPNOTSUPP),
-        _ => return Err(Errno::EINVAL),
-    }
-    let access = Prot::from_bits_truncate(prot).access();
     let size = pages(0, len).ok_or(Errno::ENOMEM)?.end;
-    // A file is copied in first, and then protected.
-    let first = if contents.is_some() {
-        Some(Access::DATA)
-    } else {
-        access
+    let end = offset.checked_add(size).ok_or(Errno::EOVERFLOW)?;
+    if file.is_some() && end > i64::MAX as usize {
+        return Err(Errno::EOVERFLOW);
+    }
+    check_type(flags)?;
+    let backing = match file {
+        Some(file) => file_backing(file, prot, flags, (offset / PAGE) as u64)?,
+        None => Backing::Anonymous,
     };
-    let start = match flags & (abi::MAP_FIXED | abi::MAP_FIXED_NOREPLACE) {
-        0 => space::map_anonymous(size, first)?,
-        _ => place(hint, len, first, flags & abi::MAP_FIXED_NOREPLACE == 0)?,
-    };
-    if let Some(contents) = contents {
-        fill(start, len, &contents, offset);
-        space::protect(start..start + size, access)?;
+    let (address, fixed) = address(hint, size, flags)?;
+    let access = Prot::from_bits_truncate(prot).access();
+    let start = place::map(Request {
+        len: size,
+        address,
+        fixed,
+        access,
+        backing,
+        lazy: flags & (abi::MAP_NORESERVE | abi::MAP_STACK) != 0,
+        low: flags & abi::MAP_32BIT != 0 && fixed == Fixed::No,
+        grows_down: flags & abi::MAP_GROWSDOWN != 0,
+    })?;
+    if let Some(access) = access
+        && flags & (abi::MAP_POPULATE | abi::MAP_LOCKED) != 0
+    {
+        let write = access.write;
+        // What cannot be had now is a matter of the touch that needs it.
+        let _ = demand::bring(
+            start..start + size,
+            Touch {
+                write,
+                ..Touch::READ
+            },
+        );
     }
     Ok(start)
 }
 
-/// A regular file that is open for reading; `None` for `/dev/zero`, which is memory like any other.
-fn contents(fd: i32) -> Result<Option<fs::fd::File>, Errno> {
-    let file = fs::fd::get(fd)?;
-    if !file.is_readable() {
-        return Err(Errno::EACCES);
+/// Shared, private, or shared and sure that every flag is known.
+fn check_type(flags: u32) -> Result<(), Errno> {
+    match flags & TYPE {
+        TYPE if flags & !KNOWN != 0 => return Err(Errno::EOPNOTSUPP),
+        TYPE | abi::MAP_SHARED if flags & abi::MAP_GROWSDOWN != 0 => return Err(Errno::EINVAL),
+        TYPE | abi::MAP_SHARED | abi::MAP_PRIVATE => {}
+        _ => return Err(Errno::EINVAL),
     }
-    match file.inode().kind {
-        fs::inode::Kind::File(_) => Ok(Some(file)),
-        fs::inode::Kind::Device(fs::device::Device::Zero) => Ok(None),
-        _ => Err(Errno::ENODEV),
-    }
-}
-
-/// What the file and its file system let be done: `EPERM`.
-fn check_mapping(file: &fs::fd::File, prot: u32, flags: u32) -> Result<(), Errno> {
-    let inode = file.inode();
-    if prot & abi::PROT_EXEC != 0 && inode.sb.is_noexec() {
-        return Err(Errno::EPERM);
-    }
-    if flags & TYPE == abi::MAP_SHARED && prot & abi::PROT_WRITE != 0 {
-        fs::guard::map_shared(inode)?;
+    // No page of that size was set aside (`vm.nr_hugepages` is 0).
+    if flags & abi::MAP_HUGETLB != 0 {
+        return Err(Errno::ENOMEM);
     }
     Ok(())
 }
 
-fn place(hint: usize, len: usize, access: Option<Access>, replace: bool) -> SysResult {
+/// Where the mapping is to be.
+fn address(hint: usize, size: usize, flags: u32) -> Result<(usize, Fixed), Errno> {
+    let fixed = match flags & (abi::MAP_FIXED | abi::MAP_FIXED_NOREPLACE) {
+        0 => Fixed::No,
+        abi::MAP_FIXED => Fixed::Replace,
+        _ => Fixed::Keep,
+    };
+    if fixed == Fixed::No {
+        let hint = hint & !(PAGE - 1);
+        // A hint that cannot be is none.
+        return Ok((pages(hint, size).map_or(0, |range| range.start), fixed));
+    }
     if !hint.is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
     }
-    let range = pages(hint, len).ok_or(Errno::ENOMEM)?;
-    space::map_fixed(range, access, replace)
+    pages(hint, size).ok_or(Errno::ENOMEM)?;
+    Ok((hint, fixed))
 }
 
-/// Copies a file's bytes from `offset` on to the fresh pages at `start`.
-fn fill(start: usize, len: usize, contents: &fs::fd::File, offset: usize) {
-    // SAFETY: `start` has at least `len` fresh, writable bytes that nobody else knows yet.
-    let memory = unsafe { core::slice::from_raw_parts_mut(start as *mut u8, len) };
-    if let Some(store) = contents.inode().store() {
-        store.lock().read_bytes(offset as u64, memory);
-        contents.inode().accessed();
+/// A regular file as the content of a mapping, from page `first` on; `/dev/zero` is memory like any
+/// other. Errors: `EACCES` (not open for it), `EPERM` (its seals, its file system), `ENODEV`.
+fn file_backing(file: fs::fd::File, prot: u32, flags: u32, first: u64) -> Result<Backing, Errno> {
+    let shared = flags & abi::MAP_SHARED != 0;
+    let writes = shared && prot & abi::PROT_WRITE != 0;
+    if !file.is_readable() || writes && !file.is_writable() {
+        return Err(Errno::EACCES);
     }
+    let inode = file.inode();
+    if prot & abi::PROT_EXEC != 0 && inode.sb.is_noexec() {
+        return Err(Errno::EPERM);
+    }
+    match inode.kind {
+        fs::inode::Kind::File(_) => {}
+        fs::inode::Kind::Device(fs::device::Device::Zero) => return Ok(Backing::Anonymous),
+        _ => return Err(Errno::ENODEV),
+    }
+    if writes {
+        fs::guard::map_shared(inode)?;
+    }
+    file.accessed();
+    let mapping = Ref::new(Mapping::new(file, shared))?;
+    Ok(Backing::File(mapping, first))
 }
 
 /// munmap(2).
@@ -145,12 +189,13 @@ pub fn munmap(start: usize, len: usize) -> SysResult {
     if !start.is_multiple_of(PAGE) || len == 0 {
         return Err(Errno::EINVAL);
     }
-    space::unmap(pages(start, len).ok_or(Errno::EINVAL)?);
+    space::unmap(pages(start, len).ok_or(Errno::EINVAL)?)?;
     Ok(0)
 }
 
 /// mprotect(2).
 pub fn mprotect(start: usize, len: usize, prot: u32) -> SysResult {
+    // PROT_GROWSDOWN would go on to the start of the main stack, whose rights do not change.
     let prot = Prot::from_bits(prot).ok_or(Errno::EINVAL)?;
     if !start.is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
@@ -159,79 +204,6 @@ pub fn mprotect(start: usize, len: usize, prot: u32) -> SysResult {
         return Ok(0);
     }
     space::protect(pages(start, len).ok_or(Errno::ENOMEM)?, prot.access())?;
-    Ok(0)
-}
-
-/// mremap(2), without MREMAP_FIXED and MREMAP_DONTUNMAP.
-pub fn mremap(old: usize, old_len: usize, new_len: usize, flags: u32, _new: usize) -> SysResult {
-    if flags & !abi::MREMAP_MAYMOVE != 0 || !old.is_multiple_of(PAGE) || new_len == 0 {
-        return Err(Errno::EINVAL);
-    }
-    let range = pages(old, old_len)
-        .filter(|range| !range.is_empty())
-        .ok_or(Errno::EINVAL)?;
-    let new_len = page_up(new_len).filter(|&len| len <= USER_END);
-    let new_len = new_len.ok_or(Errno::EINVAL)?;
-    if !space::is_mapped(range.clone()) {
-        return Err(Errno::EFAULT);
-    }
-    space::remap(range, new_len, flags & abi::MREMAP_MAYMOVE != 0)
-}
-
-/// mincore(2): all of it is resident.
-pub fn mincore(start: usize, len: usize, vector: usize) -> SysResult {
-    if !start.is_multiple_of(PAGE) {
-        return Err(Errno::EINVAL);
-    }
-    let range = pages(start, len).ok_or(Errno::ENOMEM)?;
-    let count = range.len() / PAGE;
-    let target = UserSlice::new(vector, count);
-    if !crate::uaccess::access_ok(vector, count) {
-        return Err(Errno::EFAULT);
-    }
-    if !space::is_known(range) {
-        return Err(Errno::ENOMEM);
-    }
-    let mut done = 0;
-    while done < count {
-        let part = target.skip(done).take(RESIDENT.len());
-        match part.write(&RESIDENT)? {
-            n if n == part.len() => done += n,
-            _ => return Err(Errno::EFAULT),
-        }
-    }
-    Ok(0)
-}
-
-/// What mincore says of pages, a piece at a time.
-const RESIDENT: [u8; 256] = [1; 256];
-
-/// madvise(2): MADV_DONTNEED discards; the advice that Linux may ignore is ignored.
-pub fn madvise(start: usize, len: usize, advice: u32) -> SysResult {
-    let known = matches!(
-        advice,
-        abi::MADV_NORMAL
-            | abi::MADV_RANDOM
-            | abi::MADV_SEQUENTIAL
-            | abi::MADV_WILLNEED
-            | abi::MADV_DONTNEED
-            | abi::MADV_FREE
-            | abi::MADV_DONTFORK
-            | abi::MADV_DOFORK
-            | abi::MADV_HUGEPAGE
-            | abi::MADV_NOHUGEPAGE
-            | abi::MADV_DONTDUMP
-            | abi::MADV_DODUMP
-    );
-    if !known || !start.is_multiple_of(PAGE) {
-        return Err(Errno::EINVAL);
-    }
-    let range = pages(start, len).ok_or(Errno::EINVAL)?;
-    match advice {
-        abi::MADV_DONTNEED => space::discard(range)?,
-        _ if !space::is_known(range.clone()) => return Err(Errno::ENOMEM),
-        _ => {}
-    }
     Ok(0)
 }
 

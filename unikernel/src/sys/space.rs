@@ -7,6 +7,7 @@ use crate::fs::fd;
 use crate::fs::guard::{self, Refused};
 use crate::fs::inode::{Inode, Kind, file_type};
 use crate::fs::notify::hooks;
+use crate::mm::{PAGE, demand};
 use linux_raw_sys::general::{
     FALLOC_FL_ALLOCATE_RANGE, FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE,
     FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_UNSHARE_RANGE, FALLOC_FL_WRITE_ZEROES,
@@ -71,7 +72,9 @@ fn allocate(inode: &Inode, at: u64, end: u64, keep_size: bool) -> Result<(), Err
 fn punch(inode: &Inode, at: u64, end: u64) -> Result<(), Errno> {
     let store = inode.store().ok_or(Errno::EOPNOTSUPP)?;
     guard::punch(inode).map_err(Refused::raise)?;
-    store.lock().punch(at, end - at, &inode.sb.quota)
+    store.lock().punch(at, end - at, &inode.sb.quota)?;
+    demand::file_cut(inode, at.div_ceil(PAGE as u64)..end / PAGE as u64);
+    Ok(())
 }
 
 /// posix_fadvise(2), the system call: what is in memory needs no advice. `ESPIPE` for pipes.

@@ -27,9 +27,9 @@ pub fn install() {
         std::io::Error::last_os_error()
     );
     let memory = start as usize..start as usize + MEMORY;
-    let map = || vec![0; Frames::words_for(memory.end)].leak();
+    let words = vec![0; Frames::words_for(memory.end)].leak();
     let mut frames = FRAMES.lock_no_irq();
-    frames.init(map(), map(), 0..0);
+    frames.init(memory.end, words, 0..0);
     frames.add(memory);
 }
 

@@ -29,9 +29,8 @@ fn map_memory() {
     let got = unsafe { libc::mmap(START as *mut _, SIZE, protection, flags, -1, 0) };
     assert_eq!(got as usize, START, "there is no room at {START:#x}");
     let words = Frames::words_for(START + SIZE);
-    let map = || vec![0; words].leak();
     let mut frames = FRAMES.lock();
-    frames.init(map(), map(), POOL);
+    frames.init(START + SIZE, vec![0; words].leak(), POOL);
     frames.add(START..START + SIZE);
     assert_eq!(frames.counts(), (SIZE / PAGE, SIZE / PAGE));
 }

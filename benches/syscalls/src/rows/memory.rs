@@ -13,6 +13,11 @@ pub const ROWS: &[Row] = &[
         mmap_munmap,
     ),
     row("mmap_munmap_1m", "the same with 1 MiB", mmap_munmap_1m),
+    row(
+        "mmap_touch_1m",
+        "the same, and a store to each of its pages",
+        mmap_touch_1m,
+    ),
     batched(
         "mmap_fault",
         "first touch of a page, one of 4096 of a mapping; mmap and munmap included",
@@ -63,6 +68,19 @@ fn map_and_unmap(meter: &mut Meter, length: usize) -> Outcome {
         let address = map(length)?;
         // SAFETY: it was just mapped and is not used.
         unsafe { unmap(address, length) }
+    })
+}
+
+fn mmap_touch_1m(meter: &mut Meter) -> Outcome {
+    const LENGTH: usize = 1 << 20;
+    meter.measure(move || {
+        let address = map(LENGTH)?;
+        for page in (0..LENGTH as i64).step_by(PAGE) {
+            // SAFETY: it is inside the mapping, which is writable memory that nobody else knows of.
+            unsafe { ((address + page) as *mut u64).write_volatile(1) };
+        }
+        // SAFETY: it was just mapped and is not used any more.
+        unsafe { unmap(address, LENGTH) }
     })
 }
 

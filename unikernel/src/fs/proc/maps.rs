@@ -70,13 +70,16 @@ pub(super) fn usage(system: &dyn System) -> Usage {
 /// Whether its memory is as the file has it. Where the program may write, it is taken to have done
 /// so: nobody tracks it, and in the only copy that there is it makes no difference.
 fn is_file_content(region: &Region) -> bool {
-    matches!(region.backing, Backing::Program(_)) && !region.write
+    let is_shared_file = matches!(region.backing, Backing::File(_)) && region.shared;
+    matches!(region.backing, Backing::Program(_) | Backing::File(_)) && !region.write
+        || is_shared_file
 }
 
 /// `ADDRESS-ADDRESS rwxp OFFSET MAJOR:MINOR INODE ` (`show_vma_header_prefix`).
 fn header(region: &Region, text: &mut Text) {
     let ((major, minor), inode, offset) = match region.backing {
         Backing::Program(offset) => (PROGRAM_FILE.0, PROGRAM_FILE.1, offset),
+        Backing::File(file) => ((0, file.device), file.inode, file.offset),
         _ => ((0, 0), 0, 0),
     };
     text.hex(region.range.start as u64, 8).byte(b'-');
@@ -107,13 +110,16 @@ fn map_line(at: &At, region: &Region, text: &mut Text) {
         Backing::Heap => "[heap]",
         Backing::Stack => "[stack]",
         Backing::Trampolines => "[trampolines]",
-        Backing::Program(_) => "",
+        Backing::Program(_) | Backing::File(_) => "",
     };
     text.spaces((start + NAME_COLUMN).saturating_sub(text.len()));
     text.str(name);
     if name.is_empty() {
         let mut path = Text::new();
-        at.source.system.program(&mut path);
+        match region.backing {
+            Backing::File(file) => at.source.files.path(file.dentry, &mut path),
+            _ => at.source.system.program(&mut path),
+        }
         text.escaped(path.as_bytes(), b"\n");
     }
     text.line();

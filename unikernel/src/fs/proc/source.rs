@@ -4,6 +4,7 @@
 
 use super::text::Text;
 use crate::errno::Errno;
+use crate::fs::dcache::DentryId;
 pub use crate::mm::regions::{Backing, Region};
 use core::ops::Range;
 
@@ -97,6 +98,9 @@ pub trait Files {
     /// Writes what readlink(2) says of descriptor `fd`: a path, or `pipe:[NUMBER]` and the like.
     /// `ENOENT` when it is not open.
     fn descriptor_path(&self, fd: u32, into: &mut Text) -> Result<(), Errno>;
+
+    /// Writes the path of a file that is mapped.
+    fn path(&self, dentry: DentryId, into: &mut Text);
 
     /// Writes the lines of `fdinfo` that only its kind of file has (proc(5): locks, eventfd,
     /// inotify, …).

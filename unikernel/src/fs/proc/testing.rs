@@ -6,6 +6,7 @@ use super::source::{
 };
 use super::{Node, Text};
 use crate::errno::Errno;
+use crate::fs::dcache::DentryId;
 use core::ops::Range;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -310,6 +311,10 @@ impl Files for Fake {
     fn descriptor_path(&self, fd: u32, into: &mut Text) -> Result<(), Errno> {
         into.str(self.files.get(&fd).ok_or(Errno::ENOENT)?.1);
         Ok(())
+    }
+
+    fn path(&self, _dentry: DentryId, into: &mut Text) {
+        into.str("/mapped");
     }
 
     fn descriptor_extra(&self, fd: u32, into: &mut Text) {

@@ -10,6 +10,7 @@ use crate::fs::notify::hooks;
 use crate::fs::path::PathBuf;
 use crate::fs::rc::Ref;
 use crate::fs::{permission, vfs};
+use crate::mm::{PAGE, demand};
 use crate::uaccess::UserPtr;
 use linux_raw_sys::general::{
     __kernel_old_timeval, __kernel_timespec, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW,
@@ -253,6 +254,7 @@ pub fn resize(inode: &Inode, size: u64) -> Result<u32, Errno> {
         store.truncate(size, &inode.sb.quota);
         had_pages
     };
+    demand::file_cut(inode, size.div_ceil(PAGE as u64)..u64::MAX);
     // As tmpfs has it: nothing was cut off, no time changed. The set-id bits go all the same.
     if size != old || had_pages {
         inode.wrote();

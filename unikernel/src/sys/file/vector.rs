@@ -6,6 +6,7 @@ use crate::fs::fd;
 use crate::fs::file::{Description, check_range};
 use crate::fs::inode::Kind;
 use crate::fs::notify::hooks;
+use crate::mm::demand::{self, Touch};
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
 use linux_raw_sys::general::{
     IN_ACCESS, RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC, UIO_MAXIOV, iovec,
@@ -99,7 +100,7 @@ fn write_parts(
     }
     file.check_writable()?;
     let mut parts = Parts::new(vector, count);
-    let total = parts.check()?;
+    let total = parts.check(Touch::READ)?;
     check_range(at.unwrap_or(0), total)?;
     if total == 0 {
         return Ok(0);
@@ -122,7 +123,7 @@ fn read_parts(
     }
     file.check_readable()?;
     let mut parts = Parts::new(vector, count);
-    let total = parts.check()?;
+    let total = parts.check(Touch::WRITE)?;
     let done = if total == 0 {
         0
     } else {
@@ -162,7 +163,7 @@ impl Parts {
     /// Checks the whole array, as Linux does before it transfers anything; returns the number of
     /// bytes in all. Errors: `EINVAL` (more than 1024 elements, a negative length), `EFAULT` (the
     /// array or a buffer).
-    pub fn check(&mut self) -> Result<usize, Errno> {
+    pub fn check(&mut self, touch: Touch) -> Result<usize, Errno> {
         if self.count > UIO_MAXIOV as usize {
             return Err(Errno::EINVAL);
         }
@@ -180,6 +181,9 @@ impl Parts {
                 len
             };
             reachable &= access_ok(base, checked);
+            if reachable {
+                demand::prepare(base, checked, touch);
+            }
             total = total.saturating_add(len);
         }
         if !reachable {

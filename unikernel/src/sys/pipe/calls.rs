@@ -95,7 +95,7 @@ pub fn vmsplice(fd: i32, vector: UserPtr<iovec>, count: u32, flags: u32) -> SysR
     check_flags(flags)?;
     let file = fd::get(fd)?;
     let mut parts = Parts::new(vector, count);
-    let total = parts.check()?;
+    let total = parts.check(crate::mm::demand::Touch::READ)?;
     let done = vmsplice_file(&*file, &mut parts, total, flags);
     let writes = file.is_writable();
     hooks::moved(&file, if writes { IN_MODIFY } else { IN_ACCESS }, done)
