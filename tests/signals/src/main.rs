@@ -4,7 +4,7 @@
 //! when it comes is certain.
 //!
 //! Arguments name sections; without one, all are run. `die NAME` alone ends by a signal, and does
-//! not come back.
+//! not come back; `typed` wants somebody to type ^C thirteen times.
 
 mod actions;
 mod altstack;
@@ -18,6 +18,7 @@ mod handler;
 mod masks;
 mod queue;
 mod threads;
+mod typed;
 mod vector;
 mod waits;
 
@@ -28,8 +29,10 @@ use test_support::run_sections;
 
 fn main() -> io::Result<()> {
     let mut args = std::env::args().skip(1);
-    if args.next().as_deref() == Some("die") {
-        return die::die(&args.next().unwrap_or_default());
+    match args.next().as_deref() {
+        Some("die") => return die::die(&args.next().unwrap_or_default()),
+        Some("typed") => return typed::typed(),
+        _ => {}
     }
     run_sections(&[
         ("actions", actions::actions),

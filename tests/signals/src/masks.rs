@@ -72,6 +72,15 @@ pub fn pending() -> io::Result<()> {
     blocking(bit(SIGUSR1) | bit(50) | bit(17), || {
         [SIGUSR1, 50, 17].into_iter().for_each(raise);
         println!("pending: {:#x}", pending_now());
+        // SAFETY: to oneself, blocked.
+        unsafe { libc::kill(libc::getpid(), libc::SIGCHLD) };
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let told = ["SigPnd", "ShdPnd", "SigBlk"];
+        let is_told = |line: &&str| told.iter().any(|name| line.starts_with(name));
+        status
+            .lines()
+            .filter(is_told)
+            .for_each(|line| println!("{line}"));
         crate::handler::mask(libc::SIG_UNBLOCK, bit(50));
         println!("less: {:#x}, {:?}", pending_now(), notes());
     });

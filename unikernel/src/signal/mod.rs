@@ -238,15 +238,19 @@ pub fn take(set: u64) -> Option<SigInfo> {
     })
 }
 
-/// Signals pending for the running thread, its own and the process's.
-pub fn pending() -> u64 {
-    with(|process, thread| thread.pending.set | process.shared.set)
+/// Signals that the running thread blocks, and those of them that are pending for it or for the
+/// process.
+pub fn blocked() -> [u64; 2] {
+    with(|process, thread| {
+        let pending = thread.pending.set | process.shared.set;
+        [thread.blocked, pending & thread.blocked]
+    })
 }
 
-/// Signals that are blocked, ignored, and handled, as `/proc/self/status` shows them: bit `n - 1` for
-/// signal `n`.
-pub fn sets() -> [u64; 3] {
-    with(|process, thread| {
+/// Signals that are pending for the process, ignored, and handled, as `/proc/self/status` shows them:
+/// bit `n - 1` for signal `n`; and how many are queued.
+pub fn sets() -> ([u64; 3], u32) {
+    with_process(|process| {
         let (mut ignored, mut handled) = (0, 0);
         for number in 1..=COUNT {
             match process.action(number).handler {
@@ -255,18 +259,22 @@ pub fn sets() -> [u64; 3] {
                 _ => handled |= bit(number),
             }
         }
-        [thread.blocked, ignored, handled]
+        let sets = [process.shared.set, ignored, handled];
+        (sets, process.pool.queued())
     })
 }
 
-/// Signals queued in the process, and how many may be (RLIMIT_SIGPENDING).
-pub fn queued() -> (u32, u64) {
-    with(|process, _| (process.pool.queued(), process.pool.limit))
+/// Signals that a thread blocks, and that are pending for it alone.
+pub fn sets_of(thread: &'static sched::Thread) -> [u64; 2] {
+    with_process(|process| {
+        let signals = &thread.signals;
+        signals.with(process, |state| [state.blocked, state.pending.set])
+    })
 }
 
 /// Sets RLIMIT_SIGPENDING.
 pub fn set_limit(limit: u64) {
-    with(|process, _| process.pool.limit = limit);
+    with_process(|process| process.pool.limit = limit);
 }
 
 /// Exchanges the disposition of signal `number` (1 to 64, and not one that cannot be caught).

@@ -77,8 +77,8 @@ pub fn rt_sigpending(set: UserPtr<u64>, set_size: usize) -> SysResult {
     if set_size > SET_SIZE {
         return Err(Errno::EINVAL);
     }
-    let [blocked, ..] = signal::sets();
-    let pending = (signal::pending() & blocked).to_ne_bytes();
+    let [_, pending] = signal::blocked();
+    let pending = pending.to_ne_bytes();
     let into = UserSlice::new(set.address(), set_size);
     match into.write(&pending)? {
         written if written == set_size => Ok(0),

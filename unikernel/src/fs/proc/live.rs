@@ -66,7 +66,7 @@ impl System for Live {
             // SAFETY: the image begins with its ELF header.
             record::code_and_data(unsafe { Elf::at(parts.image.start) })
         };
-        let [_, ignored, caught] = signal::sets();
+        let ([pending, ignored, caught], queued) = signal::sets();
         let pid = PID as u32;
         record::read(|record| Process {
             pid,
@@ -80,8 +80,10 @@ impl System for Live {
             stack: record.stack,
             args: record.args.clone(),
             environment: record.environment.clone(),
+            pending,
             ignored,
             caught,
+            queued: queued.into(),
             ..Process::default()
         })
     }
@@ -99,9 +101,9 @@ impl System for Live {
     }
 
     fn thread(&self, tid: u32) -> Option<Thread> {
-        let [blocked, ..] = signal::sets();
         let Clock { uptime, idle, .. } = self.clock();
         let thread = find(tid)?;
+        let [blocked, pending] = signal::sets_of(thread);
         // As CLOCK_PROCESS_CPUTIME_ID has it, if there are no others.
         let time = match sched::others() {
             0 => uptime.saturating_sub(idle),
@@ -114,6 +116,7 @@ impl System for Live {
                 sched::State::Blocked => State::Sleeping,
                 sched::State::Dead => State::Zombie,
             },
+            pending,
             blocked,
             time,
             ..Thread::default()
