@@ -77,6 +77,7 @@ global_asm!(
     "    ret",
     // Declined: the number is in the low bits.
     "4:  and eax, {numbers}",
+    "lintel_shim_full:",
     "8:  push rbp",
     "    mov rbp, rsp",
     "    push rdi",
@@ -212,11 +213,19 @@ global_asm!(
     "    pop rdi",
     "    pop rax",
     "    pop rbp",
+    // A pagetable KVM lets interrupts in where SYSCALL arrives, and hardly anywhere else while a
+    // program makes such calls. So they look for work even where the call is a fast one: then it is
+    // made as any other, which looks when it ends.
+    "    cmp qword ptr [rip + lintel_cpu + {work}], 0",
+    "    jne 3f",
     "    call lintel_shim_lowered",
     "lintel_shim_back:",
     "lintel_shim_flags:",
     "    popfq",
     "    ret 128",
+    "3:  lea r11, [rip + lintel_shim_back]",
+    "    push r11",
+    "    jmp lintel_shim_full",
     // rdi = function of the C ABI: called on the kernel stack, every vector register kept.
     ".balign 16",
     "lintel_shim_switch:",
