@@ -50,14 +50,19 @@ pub struct Frame {
 /// Bytes of the FXSAVE area that the entries have below a [`Frame`], with what aligns it.
 pub const FX_AREA: usize = 520;
 
+/// Where the XMM registers are in it (SDM vol. 1, 10.5.1).
+pub const FX_XMM: usize = 160;
+
 const _: () = {
     assert!(offset_of!(Frame, resume) == 15 * 8 && size_of::<Frame>() == 23 * 8);
 };
 
-// The FXSAVE area is enough here: upcall code is compiled for baseline x86-64, whose instructions
-// leave the upper halves of the YMM and ZMM registers alone.
+// XMM0-15 are enough here: upcall code is compiled for baseline x86-64, whose instructions leave x87
+// and the upper halves of the YMM and ZMM registers alone. They lie where FXSAVE puts them, and for
+// exceptions it does, because the reason for some is in its other fields. FXRSTOR is not used: from
+// it on x87 counts as in use, and each switch of threads would save it.
 global_asm!(
-    ".macro LINTEL_UPCALL handler, return",
+    ".macro LINTEL_UPCALL handler, return, save=LINTEL_UPCALL_XMM",
     "    push rax",
     "    push rbx",
     "    push rcx",
@@ -74,11 +79,19 @@ global_asm!(
     "    push r14",
     "    push r15",
     "    sub rsp, {fx_area}",
-    "    fxsave64 [rsp]",
+    "    \\save",
     "    cld",
     "    lea rdi, [rsp + {fx_area}]",
     "    call \\handler",
     "    jmp \\return",
+    ".endm",
+    ".macro LINTEL_UPCALL_XMM",
+    ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15",
+    "    movaps [rsp + {xmm} + \\n*16], xmm\\n",
+    ".endr",
+    ".endm",
+    ".macro LINTEL_UPCALL_ALL",
+    "    fxsave64 [rsp]",
     ".endm",
     ".pushsection .text.lintel_upcall,\"ax\",@progbits",
     ".balign 16",
@@ -88,7 +101,7 @@ global_asm!(
     "lintel_upcall_interrupt:",
     "    LINTEL_UPCALL {interrupt}, lintel_interrupt_return",
     "lintel_upcall_exception:",
-    "    LINTEL_UPCALL {exception}, lintel_upcall_return",
+    "    LINTEL_UPCALL {exception}, lintel_upcall_return, LINTEL_UPCALL_ALL",
     // rax = 0, or the place of the frame on the kernel stack of the interrupted thread, which
     // gives the CPU away there.
     "lintel_interrupt_return:",
@@ -98,7 +111,9 @@ global_asm!(
     "    lea rdi, [rsp + {fx_area}]",
     "    call {preempted}",
     "lintel_upcall_return:",
-    "    fxrstor64 [rsp]",
+    ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15",
+    "    movaps xmm\\n, [rsp + {xmm} + \\n*16]",
+    ".endr",
     "    add rsp, {fx_area}",
     "    pop r15",
     "    pop r14",
@@ -128,6 +143,7 @@ global_asm!(
     "    LINTEL_UPCALL {drain}, lintel_interrupt_return",
     ".popsection",
     fx_area = const FX_AREA,
+    xmm = const FX_XMM,
     interrupt = sym on_interrupt,
     preempted = sym on_preempted,
     exception = sym crate::fault::on_exception,

@@ -10,7 +10,7 @@ use super::thread::{State, Thread};
 use super::{current, fpu, run, stack, table};
 use crate::cpu::{CPU, without_interrupts};
 use crate::errno::Errno;
-use crate::irq::{FX_AREA, Frame};
+use crate::irq::{FX_AREA, FX_XMM, Frame};
 use crate::signal;
 use core::arch::asm;
 use core::mem::{offset_of, size_of};
@@ -155,16 +155,14 @@ unsafe fn frame(kept: &[u64; 6], stack: usize) -> Frame {
 /// # Safety
 /// Nothing is on that stack, and a system call with the entry's frame is being made.
 unsafe fn prepare(thread: &Thread, frame: Frame) {
-    /// XMM registers in an FXSAVE area (SDM vol. 1, 10.5.1), and their size.
-    const XMM: (usize, usize) = (160, 256);
+    const XMM_BYTES: usize = 16 * 16;
     let top = thread.stack.load(Relaxed);
     let upcall = (top - UPCALL) as *mut Upcall;
-    let saved = (CPU.kernel_stack.load(Relaxed) - XMM.1) as *const u8;
+    let saved = (CPU.kernel_stack.load(Relaxed) - XMM_BYTES) as *const u8;
     // SAFETY: the stack is mapped and unused; the entry saved XMM0-15 at the top of the running
     // thread's kernel stack.
     unsafe {
-        asm!("fxsave64 [{}]", in(reg) upcall, options(nostack));
-        core::ptr::copy_nonoverlapping(saved, upcall.cast::<u8>().add(XMM.0), XMM.1);
+        core::ptr::copy_nonoverlapping(saved, upcall.cast::<u8>().add(FX_XMM), XMM_BYTES);
         (&raw mut (*upcall).frame).write(frame);
         // What `lintel_switch` pops: six registers, and where it returns to.
         let words = (upcall as *mut usize).sub(7);

@@ -38,14 +38,15 @@ pub use leave::leave;
 pub use policy::Policy;
 #[cfg(not(test))]
 pub use run::{block, current, wake, yield_now};
-pub use run::{handled, handling, is_alone, lend_level, retreat, set_policy};
+pub use run::{handled, handling, is_alone, lend_level, retreat, set_policy, wake_quickly};
 pub use sleep::on_timer;
 pub use table::{each, find, others};
 pub use thread::{NAME, State, Thread};
 
+use crate::cpu::without_interrupts;
 use crate::time::monotonic_ns;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 /// Ticks of a turn: 30 ms.
 pub const SLICE: u8 = 3;
@@ -62,8 +63,9 @@ unsafe impl Sync for Area {}
 
 static MAIN_AREA: Area = Area(UnsafeCell::new([0; fpu::AREA]));
 
-/// How many threads sleep in [`sleep_until`]: they look at conditions that nobody announces.
-static WATCHING: AtomicU32 = AtomicU32::new(0);
+/// Threads in [`sleep_until`]: they look at conditions that nobody announces. Interrupts follow the
+/// list, so it is changed with them closed.
+static WATCHING: AtomicPtr<Thread> = AtomicPtr::new(core::ptr::null_mut());
 
 /// The main thread runs on the kernel stack that ends at `stack`, since `now` (TSC).
 pub fn init(stack: usize, now: u64) {
@@ -78,8 +80,7 @@ pub fn init(stack: usize, now: u64) {
 /// `ready()`, which is looked at again after every interrupt and every [`stir`].
 pub fn sleep_until(deadline: Option<u64>, ready: impl Fn() -> bool) -> bool {
     let me = current();
-    WATCHING.fetch_add(1, Relaxed);
-    me.set_watching(true);
+    watch(me);
     let woken = loop {
         if ready() {
             break true;
@@ -89,15 +90,35 @@ pub fn sleep_until(deadline: Option<u64>, ready: impl Fn() -> bool) -> bool {
         }
         block(deadline);
     };
-    me.set_watching(false);
-    WATCHING.fetch_sub(1, Relaxed);
+    unwatch(me);
     woken
+}
+
+fn watch(thread: &'static Thread) {
+    without_interrupts(|| {
+        thread.watching.store(WATCHING.load(Relaxed), Relaxed);
+        WATCHING.store(core::ptr::from_ref(thread).cast_mut(), Relaxed);
+    });
+}
+
+fn unwatch(thread: &'static Thread) {
+    without_interrupts(|| {
+        let mut link = &WATCHING;
+        // SAFETY: the list holds threads, which live for ever.
+        while let Some(other) = unsafe { link.load(Relaxed).as_ref() } {
+            if other.is(thread) {
+                link.store(thread.watching.load(Relaxed), Relaxed);
+                return;
+            }
+            link = &other.watching;
+        }
+    });
 }
 
 /// Lets everybody in [`sleep_until`] look at their conditions: something may have changed.
 #[inline(always)]
 pub fn stir() {
-    if WATCHING.load(Relaxed) != 0 {
+    if !WATCHING.load(Relaxed).is_null() {
         stir_all();
     }
 }
@@ -105,9 +126,12 @@ pub fn stir() {
 #[cold]
 #[inline(never)]
 fn stir_all() {
-    each(|thread| {
-        if thread.is_watching() {
+    without_interrupts(|| {
+        let mut next = WATCHING.load(Relaxed);
+        // SAFETY: as above.
+        while let Some(thread) = unsafe { next.as_ref() } {
             wake(thread);
+            next = thread.watching.load(Relaxed);
         }
     });
 }

@@ -42,28 +42,49 @@ impl RunQueue {
     }
 
     /// Puts `thread`, which is in no queue, behind those of its level, or before them.
+    #[inline(always)]
     pub fn push(&mut self, thread: &'static Thread, front: bool) {
         let level = usize::from(thread.level());
+        let Some(ends) = self.ends.get_mut(level) else {
+            return;
+        };
         let pointer = core::ptr::from_ref(thread).cast_mut();
-        let [first, last] = self.ends[level];
-        let (next, prev) = if front {
-            (first, null_mut())
-        } else {
-            (null_mut(), last)
+        let neighbour = ends[usize::from(!front)];
+        let (next, prev) = match front {
+            true => (neighbour, null_mut()),
+            false => (null_mut(), neighbour),
         };
         thread.next.store(next, Relaxed);
         thread.prev.store(prev, Relaxed);
-        *self.link_to(prev, level, 0) = pointer;
-        *self.link_to(next, level, 1) = pointer;
-        self.levels[level / 64] |= 1 << (level % 64);
+        ends[usize::from(!front)] = pointer;
+        // SAFETY: pointers in the queue are to threads, which live for ever.
+        match unsafe { neighbour.as_ref() } {
+            Some(other) if front => other.prev.store(pointer, Relaxed),
+            Some(other) => other.next.store(pointer, Relaxed),
+            None => {
+                ends[usize::from(front)] = pointer;
+                self.levels[level / 64] |= 1 << (level % 64);
+            }
+        }
     }
 
     /// Takes the first thread of the highest priority.
+    #[inline(always)]
     pub fn pop(&mut self) -> Option<&'static Thread> {
-        let level = self.best()?;
+        let level = usize::from(self.best()?);
+        let ends = self.ends.get_mut(level)?;
         // SAFETY: the bit says that the list is not empty, and threads live for ever.
-        let thread = unsafe { &*self.ends[usize::from(level)][0] };
-        self.remove(thread);
+        let thread = unsafe { &*ends[0] };
+        let next = thread.next.load(Relaxed);
+        ends[0] = next;
+        // SAFETY: pointers in the queue are to threads.
+        match unsafe { next.as_ref() } {
+            Some(next) => next.prev.store(null_mut(), Relaxed),
+            None => {
+                ends[1] = null_mut();
+                self.levels[level / 64] &= !(1 << (level % 64));
+            }
+        }
         Some(thread)
     }
 

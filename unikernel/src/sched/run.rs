@@ -5,6 +5,7 @@ use super::queue::RunQueue;
 use super::thread::{State, Thread};
 use super::{MAIN, fpu, sleep, tick};
 use crate::cpu::{CPU, soft_disable, soft_restore, without_interrupts, work};
+use crate::shim::on_kernel_stack;
 use crate::sync::Exclusive;
 use crate::{events, profile, time};
 use core::arch::{asm, global_asm};
@@ -26,6 +27,8 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 // but the registers that the C ABI keeps, and those are on the stack.
 global_asm!(
     ".pushsection .text.lintel_switch,\"ax\",@progbits",
+    ".globl lintel_switch",
+    ".hidden lintel_switch",
     ".balign 16",
     "lintel_switch:",
     "    push rbx",
@@ -68,11 +71,13 @@ pub fn is_alone() -> bool {
     WAITING.load(Relaxed) == 0
 }
 
+#[inline(always)]
 fn push(thread: &'static Thread, front: bool) {
     READY.lock().push(thread, front);
     WAITING.store(WAITING.load(Relaxed) + 1, Relaxed);
 }
 
+#[inline(always)]
 fn pop() -> Option<&'static Thread> {
     let next = READY.lock().pop()?;
     WAITING.store(WAITING.load(Relaxed) - 1, Relaxed);
@@ -101,7 +106,7 @@ pub fn block(deadline: Option<u64>) -> bool {
 }
 
 /// Ends the sleep of `thread`, or the next one if it does not sleep. From interrupts, too.
-#[inline]
+#[inline(never)]
 pub fn wake(thread: &'static Thread) {
     without_interrupts(|| {
         thread.set_woken();
@@ -111,8 +116,47 @@ pub fn wake(thread: &'static Thread) {
     });
 }
 
+/// As [`wake`], for short cuts: `false`, and nothing done, where it takes more than a few words, or
+/// the caller would have to give up the CPU.
+#[inline(always)]
+pub fn wake_quickly(thread: &'static Thread) -> bool {
+    let was = soft_disable();
+    let quick =
+        was && tick::is_on() && thread.is_in(State::Blocked) && thread.level() >= current().level();
+    if quick {
+        thread.set_woken();
+        thread.set_state(State::Ready);
+        push(thread, false);
+    }
+    if was {
+        soft_open();
+    }
+    quick
+}
+
+/// Opens the soft interrupt flag on the caller's stack.
+#[inline(always)]
+fn soft_open() {
+    core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+    CPU.soft_if.store(1, Relaxed);
+    if CPU.pending.load(Relaxed) != 0 {
+        lintel_fast_cold_pending();
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn lintel_fast_cold_pending() {
+    extern "C" fn run() {
+        crate::irq::deliver_pending();
+    }
+    on_kernel_stack(run);
+}
+
 /// Puts a thread that does not run into the run queue. Who was woken by an interrupt does not wait
 /// for its turn: it has slept. The flag is closed.
+#[inline(always)]
 pub(super) fn make_ready(thread: &'static Thread) {
     thread.set_state(State::Ready);
     let at_once = INTERRUPTED.load(Relaxed);
@@ -198,6 +242,7 @@ pub fn lend_level(thread: &'static Thread, level: Option<u8>) -> bool {
 }
 
 /// Runs others until `me`, which does not run any more, is to run again. The flag is closed.
+#[inline(always)]
 pub(super) fn run_next(me: &'static Thread) {
     loop {
         let Some(next) = pop() else {
@@ -217,6 +262,7 @@ pub(super) fn run_next(me: &'static Thread) {
 }
 
 /// Hands the CPU over; returns when `me` has it again.
+#[inline(always)]
 fn switch(me: &'static Thread, next: &'static Thread) {
     let now = time::tsc();
     me.ran.store(me.ran_until(now), Relaxed);
@@ -273,6 +319,7 @@ impl Thread {
 }
 
 /// Halts until something happens. The flag is closed, and open meanwhile.
+#[inline(never)]
 fn idle() {
     soft_restore(true);
     events::write();

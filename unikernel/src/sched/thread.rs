@@ -57,7 +57,6 @@ pub struct Thread {
     pub(super) slice: AtomicU8,
     /// [`wake`](super::wake) was called since it last returned from [`block`](super::block).
     woken: AtomicBool,
-    watching: AtomicBool,
     /// Vector registers while it does not run, but for XMM0-15.
     pub(super) fpu: Saved,
     /// Time-stamp ticks on the CPU until it was last given up, and when that was taken up.
@@ -66,6 +65,8 @@ pub struct Thread {
     /// When [`block`](super::block) is to return (CLOCK_MONOTONIC in ns), and who is next.
     pub(super) deadline: AtomicU64,
     pub(super) later: AtomicPtr<Thread>,
+    /// The next one in [`sleep_until`](super::sleep_until).
+    pub(super) watching: AtomicPtr<Thread>,
     /// The next in the chain of its hash in the table of ids.
     pub(super) chain: AtomicPtr<Thread>,
     /// set_tid_address(2): a word that is cleared and woken when it ends.
@@ -100,7 +101,7 @@ impl Thread {
             turn: AtomicU8::new(super::SLICE),
             slice: AtomicU8::new(super::SLICE),
             woken: AtomicBool::new(false),
-            watching: AtomicBool::new(false),
+            watching: AtomicPtr::new(null_mut()),
             fpu: Saved::new(),
             ran: AtomicU64::new(0),
             since: AtomicU64::new(0),
@@ -214,14 +215,6 @@ impl Thread {
         let len = name.len().min(NAME - 1);
         new[..len].copy_from_slice(&name[..len]);
         *self.name.lock() = new;
-    }
-
-    pub(super) fn set_watching(&self, watching: bool) {
-        self.watching.store(watching, Relaxed);
-    }
-
-    pub(super) fn is_watching(&self) -> bool {
-        self.watching.load(Relaxed)
     }
 
     #[inline(always)]

@@ -90,6 +90,7 @@ short_cuts! {
     A 0, B 1;
     A 0, B 1, C 2;
     A 0, B 1, C 2, D 3;
+    A 0, B 1, C 2, D 3, E 4, F5 5;
 }
 
 /// The arity of a handler value (const-friendly through inference).

@@ -381,7 +381,7 @@ syscalls! {
     __NR_get_robust_list get_robust_list(3) => sys::thread::get_robust_list, Full, Complete, "";
     __NR_clone clone(5) => sys::thread::clone, Full, Partial, "threads, that share everything; a new process is ENOSYS";
     __NR_clone3 clone3(2) => sys::thread::clone3, Full, Partial, "as clone; no set_tid, no cgroup";
-    __NR_futex futex(6) => sys::futex::futex, Full, Complete, "";
+    __NR_futex futex(6) => sys::futex::futex, Try(sys::fast::futex), Complete, "";
     __NR_futex_waitv futex_waitv(5) => sys::futex::futex_waitv, Full, Complete, "";
     __NR_sched_yield sched_yield(0) => sys::thread::sched_yield, Fast, Complete, "";
     __NR_sched_getaffinity sched_getaffinity(3) => sys::sched::sched_getaffinity, Full, Complete, "";
@@ -444,6 +444,8 @@ unsafe extern "C" {
 // before a handler uses them.
 global_asm!(
     ".pushsection .text.lintel_clone,\"ax\",@progbits",
+    ".globl lintel_clone, lintel_clone3",
+    ".hidden lintel_clone, lintel_clone3",
     "lintel_clone:",
     "    lea rax, [rip + {clone}]",
     "    jmp 1f",

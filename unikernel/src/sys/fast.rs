@@ -23,7 +23,8 @@ use crate::sync::Exclusive;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
 use core::mem::MaybeUninit;
 use linux_raw_sys::general::{
-    AT_FDCWD, F_GETFL, O_NOATIME, R_OK, SEEK_CUR, SEEK_SET, W_OK, X_OK, iovec, stat as Stat,
+    AT_FDCWD, F_GETFL, FUTEX_PRIVATE_FLAG, FUTEX_WAKE, O_NOATIME, R_OK, SEEK_CUR, SEEK_SET, W_OK,
+    X_OK, iovec, stat as Stat,
 };
 
 /// Most bytes that a short cut copies: they lie in one page.
@@ -235,6 +236,15 @@ pub fn getcwd(buffer: UserPtr<u8>, size: usize) -> Option<usize> {
     }
     UserSlice::new(buffer.address(), ROOT.len()).write_all(ROOT.as_ptr())?;
     Some(ROOT.len())
+}
+
+/// futex(2): FUTEX_WAKE of a private word, when nobody waits, or one is woken.
+#[inline(always)]
+pub fn futex(word: usize, operation: u32, value: u32, _: usize, _: usize, _: u32) -> Option<usize> {
+    if operation != FUTEX_WAKE | FUTEX_PRIVATE_FLAG {
+        return None;
+    }
+    super::futex::wake_quickly(word, value as i32)
 }
 
 /// Copies a short path in, with the padding that [`name::scan`] asks for.

@@ -8,7 +8,7 @@ mod table;
 mod vector;
 
 pub use robust::leave_robust_list;
-pub use table::{is_quiet, quick_key};
+pub use table::wake_quickly;
 pub use vector::futex_waitv;
 
 use crate::errno::{Errno, SysResult};
@@ -81,6 +81,10 @@ pub fn futex(
     word2: UserPtr<u32>,
     value3: u32,
 ) -> SysResult {
+    // What is most frequent.
+    if operation == abi::FUTEX_WAIT | abi::FUTEX_PRIVATE_FLAG && fourth == 0 {
+        return wait_until(word, false, value, u32::MAX, None);
+    }
     let call = Call {
         command: operation & !FLAGS,
         shared: operation & abi::FUTEX_PRIVATE_FLAG == 0,

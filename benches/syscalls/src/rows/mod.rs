@@ -9,6 +9,7 @@ mod memory;
 mod process;
 mod signals;
 mod sockets;
+mod threads;
 mod time;
 
 use crate::meter::{Meter, Outcome};
@@ -47,7 +48,7 @@ const fn batched(
 
 /// All rows, in the order in which they run.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    let groups: [&'static [Row]; 8] = [
+    let groups: [&'static [Row]; 9] = [
         process::ROWS,
         time::ROWS,
         descriptors::ROWS,
@@ -56,6 +57,7 @@ pub fn all() -> impl Iterator<Item = &'static Row> {
         signals::ROWS,
         ipc::ROWS,
         sockets::ROWS,
+        threads::ROWS,
     ];
     groups.into_iter().flatten()
 }

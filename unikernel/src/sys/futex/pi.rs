@@ -35,6 +35,7 @@ impl Wanted {
     }
 
     /// Whether a mere wake-up is not enough.
+    #[inline(always)]
     pub fn is_wanted(&self) -> bool {
         self.lock.get().is_some() || self.later.get().is_some()
     }

@@ -119,27 +119,37 @@ pub static TABLE: Exclusive<Table> = Exclusive::new(Table(
     }; BUCKETS],
 ));
 
-/// Whether nobody waits in the list that `key` is in, for a quick answer.
+/// FUTEX_WAKE of a private word as a short cut: how many were woken, when that is nobody, or one who
+/// does not want more than that.
 #[inline(always)]
-pub fn is_quiet(key: Key) -> bool {
-    TABLE.try_lock().is_some_and(|table| {
-        table
-            .0
-            .get(key.bucket())
-            .is_some_and(|bucket| bucket.ends[0].is_null())
-    })
-}
-
-/// The key of a private word, for a quick answer.
-#[inline(always)]
-pub fn quick_key(address: usize) -> Option<Key> {
-    (address.is_multiple_of(4) && access_ok(address, 4)).then_some(Key(address))
+pub fn wake_quickly(address: usize, count: i32) -> Option<usize> {
+    if !address.is_multiple_of(4) || !access_ok(address, 4) {
+        return None;
+    }
+    let key = Key(address);
+    let mut table = TABLE.try_lock()?;
+    let mut next = table.0.get(key.bucket())?.ends[0];
+    // SAFETY: listed waiters are where they are until they are taken out.
+    while let Some(waiter) = unsafe { next.as_ref() } {
+        if waiter.key.get() == key {
+            let plain = count <= 1 && !waiter.lock.is_wanted();
+            if !plain || !sched::wake_quickly(waiter.thread) {
+                return None;
+            }
+            table.remove(waiter);
+            return Some(1);
+        }
+        next = waiter.next.get();
+    }
+    Some(0)
 }
 
 impl Table {
     /// Puts `waiter` at the end of the list of `key`; it stays where it is until [`Table::remove`].
+    #[inline(always)]
     pub fn add(&mut self, waiter: Pin<&Waiter>, key: Key) {
-        self.insert(waiter.get_ref(), key, |_| false);
+        let last = self.0[key.bucket() % BUCKETS].ends[1];
+        self.put(waiter.get_ref(), key, last, null_mut());
     }
 
     /// Puts `waiter` before the first other one of `key` that `before` picks.
@@ -154,6 +164,12 @@ impl Table {
             Some(next) => next.prev.get(),
             None => self.0[bucket].ends[1],
         };
+        self.put(waiter, key, prev, next);
+    }
+
+    #[inline(always)]
+    fn put(&mut self, waiter: &Waiter, key: Key, prev: *mut Waiter, next: *mut Waiter) {
+        let bucket = key.bucket();
         waiter.key.set(key);
         waiter.listed.set(true);
         waiter.next.set(next);
@@ -163,20 +179,22 @@ impl Table {
     }
 
     /// Makes two neighbours know each other; null is the end.
+    #[inline(always)]
     fn join(&mut self, bucket: usize, left: *mut Waiter, right: *mut Waiter) {
         // SAFETY: as above.
         match unsafe { left.as_ref() } {
             Some(left) => left.next.set(right),
-            None => self.0[bucket].ends[0] = right,
+            None => self.0[bucket % BUCKETS].ends[0] = right,
         }
         // SAFETY: as above.
         match unsafe { right.as_ref() } {
             Some(right) => right.prev.set(left),
-            None => self.0[bucket].ends[1] = left,
+            None => self.0[bucket % BUCKETS].ends[1] = left,
         }
     }
 
     /// Takes `waiter` out, if it is in.
+    #[inline(always)]
     pub fn remove(&mut self, waiter: &Waiter) {
         if waiter.listed.replace(false) {
             self.join(

@@ -36,7 +36,8 @@ fn waits_end_at_their_time() {
         let result = futex(at(&word), command | PRIVATE, 0, timeout, UserPtr::new(0), 1);
         assert_eq!(result, Err(Errno::ETIMEDOUT));
     }
-    assert!(is_quiet(quick_key(word.as_ptr() as usize).unwrap()));
+    assert_eq!(wake_quickly(word.as_ptr() as usize, 1), Some(0));
+    assert_eq!(wake_quickly(word.as_ptr() as usize + 1, 1), None);
 }
 
 /// Waits until `count` threads wait for `word`.
