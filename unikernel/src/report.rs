@@ -228,6 +228,15 @@ pub fn crash(frame: &Frame) {
     events::report_last();
 }
 
+/// Reports that a signal of the kind for which Linux writes a core file ends the program: where it
+/// would have gone on.
+pub fn killed(frame: &Frame, number: u32) {
+    announce();
+    control!("lintel: ended by signal {number}");
+    backtrace(frame.rip as usize, frame.rsp as usize);
+    events::report_last();
+}
+
 /// Prints `rip` and the words on the stack that are return addresses: they lie in executable
 /// memory, behind a call instruction. Conservative, because neither libc nor std keeps frame
 /// pointers; a stale word may appear, a live one is not missed.

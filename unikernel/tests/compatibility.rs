@@ -17,7 +17,7 @@ const HEAD: &str = "\
      LINTEL_BLESS=1 cargo test -p unikernel --test compatibility -->
 
 One row per system call that has a handler, in the order of its x86-64 number. *Complete* means all
-of the man page as far as a single process without signal handlers can tell; *partial* means the
+of the man page as far as a single process can tell; *partial* means the
 part that the note describes. A *fast* call runs on the caller's stack and saves no vector
 register; see [The shim](shim.md).
 ";

@@ -48,8 +48,22 @@ fn without_frame() {
     }
 }
 
+/// Recurses until the stack is used up.
+fn deeper(n: u64) -> u64 {
+    let room = std::hint::black_box([n; 64]);
+    if n == u64::MAX {
+        0
+    } else {
+        deeper(n + 1) + room[0]
+    }
+}
+
 pub fn die(how: &str) -> io::Result<()> {
     println!("{how}");
+    if how == "thread-stack" {
+        let thread = std::thread::Builder::new().name("deep".to_owned());
+        let _ = thread.spawn(|| deeper(0))?.join();
+    }
     // Not the standard library's handler.
     dispose(SIGSEGV, SIG_DFL);
     match how {

@@ -135,6 +135,44 @@ pub fn faults() -> io::Result<()> {
     Ok(())
 }
 
+static STEPS: AtomicI64 = AtomicI64::new(0);
+
+/// Notes code and distance of three steps, then clears the trap flag.
+extern "C" fn stepping(_: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    const TRAP: i64 = 1 << 8;
+    // SAFETY: the kernel's.
+    let (info, uc) = unsafe { (&*info, of(context)) };
+    let step = STEPS.fetch_add(1, SeqCst);
+    crate::handler::note(info.si_code);
+    crate::handler::note((*register(uc, REG_RIP) - LANDING.load(SeqCst)) as c_int);
+    if step == 2 {
+        *register(uc, libc::REG_EFL) &= !TRAP;
+    }
+}
+
+/// The trap flag.
+pub fn steps() -> io::Result<()> {
+    install(SIGTRAP, stepping, 0, &[]);
+    // SAFETY: the handler clears the flag at the third step.
+    unsafe {
+        asm!(
+            "lea {at}, [rip + 2f]",
+            "mov [{landing}], {at}",
+            "pushfq", "or qword ptr [rsp], 0x100", "popfq",
+            "2: nop", "nop", "nop", "nop", "nop",
+            at = out(reg) _,
+            landing = in(reg) LANDING.as_ptr(),
+        );
+    }
+    println!(
+        "steps: {} {:?}",
+        STEPS.load(SeqCst),
+        crate::handler::notes()
+    );
+    dispose(SIGTRAP, SIG_DFL);
+    Ok(())
+}
+
 /// An unmasked exception of the x87.
 fn x87() {
     let control = 0x037b_u16;

@@ -47,6 +47,7 @@ fn main() -> io::Result<()> {
         ("context", context::context),
         ("vector", vector::vector),
         ("faults", faults::faults),
+        ("steps", faults::steps),
         ("forged", forged::forged),
         ("errors", errors::errors),
         ("sse", faults::sse),

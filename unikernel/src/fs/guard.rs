@@ -6,8 +6,7 @@
 use super::inode::Inode;
 use crate::errno::Errno;
 use crate::mm::{PAGE, demand};
-use crate::process::PID;
-use crate::sys::signal::kill;
+use crate::sys::signal::send;
 use crate::uaccess::UserSlice;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use linux_raw_sys::general::{
@@ -15,7 +14,7 @@ use linux_raw_sys::general::{
 };
 
 /// SIGXFSZ of signal(7): a file would have become too large.
-const SIGXFSZ: i32 = 25;
+const SIGXFSZ: u32 = 25;
 /// Every seal there is (`F_ALL_SEALS`).
 const ALL: u32 =
     F_SEAL_SEAL | F_SEAL_EXEC | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
@@ -99,7 +98,7 @@ impl Refused {
     #[cold]
     pub fn raise(self) -> Errno {
         if self.signals {
-            let _ = kill(PID, SIGXFSZ);
+            send::raise(SIGXFSZ);
         }
         self.errno
     }

@@ -40,7 +40,7 @@ pub const fn is_declined(result: isize) -> bool {
 /// How much of the man page a call covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// All of it, as far as a single process without signals can tell.
+    /// All of it, as far as a single process can tell.
     Complete,
     /// The part the note describes.
     Partial,

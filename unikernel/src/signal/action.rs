@@ -92,8 +92,10 @@ pub const SYNCHRONOUS: u64 = bit(11) | bit(7) | bit(4) | bit(5) | bit(8) | bit(3
 /// What a signal without a handler does (signal(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Default {
-    /// Ends the process, with or without a core file.
+    /// Ends the process.
     Terminate,
+    /// Ends the process with a report, where Linux writes a core file.
+    Core,
     /// Nothing.
     Ignore,
     /// Stops the process until SIGCONT.
@@ -106,6 +108,7 @@ pub const fn default(number: u32) -> Default {
         // SIGCHLD, SIGURG, SIGWINCH; SIGCONT continues when it is sent, and then is nothing.
         17 | 23 | 28 | SIGCONT => Default::Ignore,
         19..=22 => Default::Stop,
+        3..=8 | 11 | 24 | 25 | 31 => Default::Core,
         _ => Default::Terminate,
     }
 }
@@ -132,6 +135,8 @@ mod tests {
         let of = |default| (1..=64).filter(move |&n| super::default(n) == default);
         assert_eq!(of(Default::Ignore).collect::<Vec<_>>(), [17, 18, 23, 28]);
         assert_eq!(of(Default::Stop).collect::<Vec<_>>(), [19, 20, 21, 22]);
+        let core = [3, 4, 5, 6, 7, 8, 11, 24, 25, 31];
+        assert_eq!(of(Default::Core).collect::<Vec<_>>(), core);
         assert!(SigAction::DEFAULT.ignores(17) && !SigAction::DEFAULT.ignores(15));
     }
 }

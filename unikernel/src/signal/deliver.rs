@@ -9,7 +9,7 @@ use crate::cpu;
 use crate::errno::Errno;
 use crate::irq::{self, Frame};
 use crate::platform::platform;
-use crate::process;
+use crate::{process, report};
 
 /// The system call that ends where signals are delivered, by its number; its result is in `rax`.
 pub type Call = Option<u64>;
@@ -24,6 +24,7 @@ enum Step {
     Enter(Delivery, Trap),
     Stop,
     Terminate(u32),
+    Core(u32),
 }
 
 /// Where the application goes on after a delivery.
@@ -79,6 +80,10 @@ pub unsafe fn deliver(frame: &mut Frame, xmm: *mut Xmm, mut call: Call) -> Next 
             }
             Step::Stop => stop(),
             Step::Terminate(number) => terminate(number),
+            Step::Core(number) => {
+                report::killed(frame, number);
+                terminate(number)
+            }
         }
     }
 }
@@ -102,6 +107,7 @@ fn next(process: &mut Process, thread: &mut Thread) -> Step {
                     return Step::Stop;
                 }
                 Default::Terminate => return Step::Terminate(number),
+                Default::Core => return Step::Core(number),
             },
             _ => {}
         }

@@ -88,8 +88,8 @@ fn wants(process: &Process, thread: &'static sched::Thread, set: u64) -> bool {
 /// any. What ends the process does it at once.
 fn choose(process: &mut Process, number: u32) -> Option<&'static sched::Thread> {
     let action = *process.action(number);
-    let fatal =
-        action.handler == action::SIG_DFL && matches!(action::default(number), Default::Terminate);
+    let fatal = action.handler == action::SIG_DFL
+        && matches!(action::default(number), Default::Terminate | Default::Core);
     let me = sched::current();
     let first = if fatal { [me, main()] } else { [main(), me] };
     let able = |thread: &&'static sched::Thread| wants(process, thread, bit(number));

@@ -9,11 +9,10 @@ mod files;
 pub use calls::{pipe, pipe2, splice, tee, vmsplice};
 
 use super::file::MAX_TRANSFER;
-use super::signal::kill;
+use super::signal::send;
 use crate::errno::{Errno, SysResult};
 use crate::fs::pipe::splice::{self as move_pages, Sink, Source};
 use crate::fs::pipe::{End, Pipe};
-use crate::process::PID;
 use crate::uaccess::{UserPtr, UserSlice};
 use linux_raw_sys::general::{
     F_GETPIPE_SZ, F_SETPIPE_SZ, O_APPEND, O_CLOEXEC, O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY,
@@ -254,10 +253,8 @@ pub fn broken(result: SysResult) -> SysResult {
 }
 
 /// SIGPIPE to oneself. Ignored or blocked, the call's `EPIPE` is all there is.
-#[cold]
-#[inline(never)]
 pub fn raise() {
-    let _ = kill(PID, SIGPIPE as i32);
+    send::raise(SIGPIPE);
 }
 
 #[cfg(test)]

@@ -34,6 +34,15 @@ pub fn kill(pid: i32, signal: i32) -> SysResult {
     Ok(0)
 }
 
+/// Sends the running thread a signal that a call of its brings about: SIGPIPE, SIGXFSZ.
+#[cold]
+#[inline(never)]
+pub fn raise(signal: u32) {
+    let info = from_here(signal as i32, code::SI_USER);
+    // A standard signal is always sent.
+    let _ = signal::send(Target::Thread(sched::current()), info);
+}
+
 /// Sends to thread `tid` of group `group` (0: of any).
 fn to_thread(group: i32, tid: i32, signal: i32, info: SigInfo) -> SysResult {
     let me = sched::current();
