@@ -309,6 +309,7 @@ impl Thread {
     }
 
     /// Nanoseconds on the CPU (CLOCK_THREAD_CPUTIME_ID).
+    #[inline(always)]
     pub fn cpu_ns(&self) -> u64 {
         let ticks = match self.is_in(State::Running) {
             true => self.ran_until(time::tsc()),
@@ -333,6 +334,11 @@ fn idle() {
         time::halt();
         time::slept(since);
         profile::idled(since);
+        // The time is nobody's, also not the time of who waits here.
+        let me = current();
+        let halted = time::tsc().wrapping_sub(since);
+        me.since
+            .store(me.since.load(Relaxed).wrapping_add(halted), Relaxed);
     }
     // What is pending is delivered by the next round.
 }

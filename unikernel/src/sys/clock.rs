@@ -1,6 +1,7 @@
 //! Clocks and sleeping.
 
 use crate::errno::{Errno, SysResult};
+use crate::sched;
 use crate::signal;
 use crate::time::{self, NANOS};
 use crate::uaccess::UserPtr;
@@ -23,7 +24,8 @@ fn reading(clock: u32) -> Result<u64, Errno> {
     match clock {
         MONOTONIC | MONOTONIC_RAW | MONOTONIC_COARSE | BOOTTIME => Ok(time::monotonic_ns()),
         REALTIME | REALTIME_COARSE => Ok(time::realtime_ns()),
-        PROCESS_CPUTIME | THREAD_CPUTIME => Ok(time::monotonic_ns() - time::slept_ns()),
+        PROCESS_CPUTIME => Ok(time::monotonic_ns() - time::slept_ns()),
+        THREAD_CPUTIME => Ok(sched::current().cpu_ns()),
         _ => Err(Errno::EINVAL),
     }
 }

@@ -8,6 +8,7 @@ use crate::sched::{self, State, Thread};
 use crate::uaccess::UserPtr;
 use core::cell::Cell;
 use core::pin::{Pin, pin};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use linux_raw_sys::general as abi;
 
 const TID: u32 = abi::FUTEX_TID_MASK;
@@ -16,6 +17,9 @@ const DIED: u32 = abi::FUTEX_OWNER_DIED;
 
 /// A chain of owners that wait for other owners is followed no farther.
 const DEEPEST: usize = 1024;
+
+/// How many threads are in the lists of locks: mostly none, and then who ends has nothing to look for.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// What a waiter waits for beside a wake-up.
 pub struct Wanted {
@@ -66,8 +70,11 @@ pub(super) fn lock(call: &Call, only_try: bool) -> SysResult {
 /// Waits for a lock that is handed over; gives up at the deadline.
 pub fn wait(waiter: Pin<&Waiter>, deadline: Option<u64>) -> SysResult {
     let result = sleep(waiter, deadline);
-    if let (Err(_), Some(owner)) = (result, waiter.lock.owner()) {
-        lend(&mut TABLE.lock(), owner);
+    if let Some(owner) = waiter.lock.owner() {
+        WAITING.fetch_sub(1, Relaxed);
+        if result.is_err() {
+            lend(&mut TABLE.lock(), owner);
+        }
     }
     match result {
         Err(Errno::ERESTARTSYS) => Err(Errno::ERESTARTNOINTR),
@@ -124,6 +131,7 @@ pub fn enlist(
     }
     waiter.lock.lock.set(Some((word.address(), owner)));
     waiter.lock.later.set(None);
+    WAITING.fetch_add(1, Relaxed);
     let level = waiter.thread.level();
     table.insert(waiter, key, |other| other.thread.level() > level);
     lend(table, owner);
@@ -216,6 +224,9 @@ pub fn give(table: &mut Table, waiter: &Waiter) {
 
 /// Hands on all locks of `owner`, which ends, that anybody waits for.
 pub fn bequeath(owner: &Thread) {
+    if WAITING.load(Relaxed) == 0 {
+        return;
+    }
     let mut table = TABLE.lock();
     loop {
         let mut all = table.all();
@@ -228,6 +239,7 @@ pub fn bequeath(owner: &Thread) {
         if hand_over(&mut table, UserPtr::new(word), first, DIED).is_err() {
             // The word is gone; whoever waits for it waits for nothing.
             first.lock.lock.set(None);
+            WAITING.fetch_sub(1, Relaxed);
         }
     }
 }
