@@ -13,6 +13,7 @@ pub fn of(event: &Record, khz: u64) -> String {
         Kind::Irq => irq(event),
         Kind::Fault => fault(event),
         Kind::Lower => lower(event),
+        Kind::Sched => switch(event),
         Kind::Other => format!("--- unknown event {} ---", event.nr),
     };
     if let Some(ticks) = event.ticks.filter(|_| khz != 0) {
@@ -163,6 +164,11 @@ fn lower(event: &Record) -> String {
             format!("--- syscall at {site:#x}: still traps ({why}) ---")
         }
     }
+}
+
+fn switch(event: &Record) -> String {
+    let before = event.args.first().copied().unwrap_or_default();
+    format!("--- thread {} after {before} ---", event.nr)
 }
 
 /// Ticks in the unit that suits them.

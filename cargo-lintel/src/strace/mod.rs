@@ -18,7 +18,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::thread::JoinHandle;
 
 /// The names of `--debug` that are events; the others are reports.
-pub const SOURCES: [&str; 5] = ["strace", "irqs", "faults", "fault", "lowering"];
+pub const SOURCES: [&str; 6] = ["strace", "irqs", "faults", "fault", "lowering", "sched"];
 
 /// The names of `--debug` that are reports.
 const REPORTS: [&str; 6] = ["boot", "clock", "lower", "syscalls", "console", "irq"];
@@ -29,11 +29,6 @@ pub fn check(debug: &[String]) -> Result<()> {
     let Some(name) = debug.iter().find(|name| !known(name)) else {
         return Ok(());
     };
-    if name == "sched" {
-        return Err(failure::user(
-            "--debug sched: there are no threads yet that could be switched",
-        ));
-    }
     Err(failure::user(format!(
         "--debug {name}: there is no such name; reports are {}; events are {}",
         REPORTS.join(", "),
@@ -189,7 +184,6 @@ mod tests {
                 .to_string()
         };
         assert!(refused("nope").starts_with("--debug nope: there is no such name; reports are"));
-        assert!(refused("sched").contains("no threads yet"));
         let all = REPORTS.iter().chain(&SOURCES).map(ToString::to_string);
         assert!(check(&all.collect::<Vec<_>>()).is_ok());
     }

@@ -26,6 +26,8 @@ pub enum Kind {
     Fault,
     /// An attempt to rewrite a `syscall` instruction.
     Lower,
+    /// A switch of threads.
+    Sched,
     /// Of a later version.
     #[serde(other)]
     Other,

@@ -62,4 +62,4 @@ impl Call {
 
 /// Nothing.
 #[inline(always)]
-pub fn switched(_from: &Call, _to: &Call) {}
+pub fn switched(_from: (&Call, i32), _to: (&Call, i32)) {}

@@ -152,8 +152,8 @@ fn arity(event: &Event) -> usize {
     match event.kind {
         Kind::Syscall => row().map_or(6, |row| usize::from(row.arity)),
         Kind::Fault => 4,
-        Kind::Lower => 1,
-        Kind::None | Kind::Irq | Kind::Sched => 0,
+        Kind::Lower | Kind::Sched => 1,
+        Kind::None | Kind::Irq => 0,
     }
 }
 

@@ -171,10 +171,15 @@ impl Call {
     }
 }
 
-/// Another thread gets the CPU: the call that is being made is that one's.
+/// Another thread gets the CPU, both with their ids: the call that is being made is that one's. Keeps
+/// an event of it when `sched` is on.
 #[inline(always)]
-pub fn switched(from: &Call, to: &Call) {
+pub fn switched((from, leaves): (&Call, i32), (to, gets): (&Call, i32)) {
     if ENABLED {
+        if wanted(Debug::SCHED) {
+            let args = [leaves as u64, 0, 0, 0];
+            RING.push(&Record::of(Kind::Sched, gets as u32, tsc(), args, 0));
+        }
         from.0.copy(&CALL);
         CALL.copy(&to.0);
     }

@@ -20,7 +20,7 @@ pub enum Kind {
     Fault = 3,
     /// An attempt to lower a site: its address; 0 or the negative errno.
     Lower = 4,
-    /// A switch of threads; nothing records them yet.
+    /// A switch of threads: who gets the CPU, and who had it.
     Sched = 5,
 }
 

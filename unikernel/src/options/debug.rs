@@ -12,9 +12,9 @@ pub struct Debug(u32);
 
 impl Debug {
     /// Each at the position of its bit.
-    const NAMES: [&'static str; 10] = [
+    const NAMES: [&'static str; 11] = [
         "boot", "lower", "syscalls", "console", "clock", "irq", "strace", "irqs", "faults",
-        "lowering",
+        "lowering", "sched",
     ];
     /// Nothing.
     pub const ALL_OFF: Self = Self(0);
@@ -38,6 +38,8 @@ impl Debug {
     pub const FAULTS: Self = Self(256);
     /// An event for each attempt to lower a site.
     pub const LOWERING: Self = Self(512);
+    /// An event for each switch of threads.
+    pub const SCHED: Self = Self(1024);
 
     /// Reads a list of names with commas between them.
     pub fn parse(value: &[u8]) -> Option<Self> {
@@ -68,7 +70,8 @@ impl Debug {
 
     /// The events alone.
     pub const fn events(self) -> Self {
-        Self(self.0 & (Self::STRACE.0 | Self::IRQS.0 | Self::FAULTS.0 | Self::LOWERING.0))
+        let calls = Self::STRACE.0 | Self::LOWERING.0;
+        Self(self.0 & (calls | Self::IRQS.0 | Self::FAULTS.0 | Self::SCHED.0))
     }
 
     /// The bits.
@@ -90,6 +93,7 @@ mod tests {
         assert_eq!(Debug::parse(b"faults,lowering").unwrap().bits(), 256 + 512);
         assert_eq!(Debug::parse(b"fault"), Some(Debug::FAULTS));
         assert_eq!(Debug::parse(b""), Some(Debug::ALL_OFF));
-        assert_eq!(Debug::parse(b"sched"), None);
+        assert_eq!(Debug::parse(b"sched"), Some(Debug::SCHED));
+        assert_eq!(Debug::parse(b"nothing"), None);
     }
 }

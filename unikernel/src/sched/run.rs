@@ -268,7 +268,7 @@ fn switch(me: &'static Thread, next: &'static Thread) {
     me.ran.store(me.ran_until(now), Relaxed);
     next.since.store(now, Relaxed);
     profile::switched(&me.profile, &next.profile);
-    events::switched(&me.events, &next.events);
+    events::switched((&me.events, me.tid), (&next.events, next.tid));
     switch_bases(me, next);
     me.put_work_aside(next);
     let live = fpu::save(&me.fpu);
