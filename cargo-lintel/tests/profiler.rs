@@ -277,10 +277,6 @@ fn mistakes_are_one_line_each() {
             "--debug nope: there is no such name",
         ),
         (
-            [&run[..], &["--debug", "sched"]].concat(),
-            "--debug sched: there are no threads",
-        ),
-        (
             [&run[..], &["--profile", &*missing]].concat(),
             "cannot write the profile to",
         ),

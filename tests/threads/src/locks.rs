@@ -58,16 +58,20 @@ pub fn lending() -> io::Result<()> {
             let soon = spec(monotonic() + Duration::from_millis(20));
             let late = futex(&lock, LOCK_PI2 | PRIVATE, &[0, soon.as_ptr() as u64]);
             report("wait for another's", late);
-            let result = futex(&lock, LOCK_PI | PRIVATE, &[0, 0]);
-            println!("  then {}", seen(&lock));
-            report("given", result);
-            report("unlock", futex(&lock, UNLOCK_PI | PRIVATE, &[0]));
+            // Printed by the other, who prints meanwhile.
+            let given = futex(&lock, LOCK_PI | PRIVATE, &[0, 0]);
+            let state = seen(&lock);
+            (given, state, futex(&lock, UNLOCK_PI | PRIVATE, &[0]))
         });
         thread::sleep(Duration::from_millis(100));
         until_waited_for(&lock);
         println!("  {}", seen(&lock));
         report("hand over", futex(&lock, UNLOCK_PI | PRIVATE, &[0]));
-        let _ = other.join();
+        if let Ok((given, state, unlocked)) = other.join() {
+            report("given", given);
+            println!("  then {state}");
+            report("unlock", unlocked);
+        }
     });
     println!("  {}", seen(&lock));
     report("not mine", futex(&lock, UNLOCK_PI | PRIVATE, &[0]));
