@@ -7,6 +7,8 @@
 //! comparison behind it, onto the conditional jump behind that. The visits go on for long enough
 //! that timer interrupts arrive in their midst.
 //!
+//! With the argument `in-use` no part of the vector state is ever in its initial state.
+//!
 //! Prints the same text in both lives and exits with 0, or reports what was corrupted on standard
 //! error and exits with 1.
 
@@ -34,10 +36,11 @@ const MIN_ROUNDS: u32 = 50;
 const MAX_REPORTS: usize = 10;
 
 fn main() -> ExitCode {
+    let in_use = std::env::args().nth(1).is_some_and(|word| word == "in-use");
     let calls = calls::all();
     let sites = sites::all();
     // SAFETY: one thread, and the borrow ends before the assembly runs.
-    let layout = Layout::detect(unsafe { &mut *SHARED.get() });
+    let layout = Layout::detect(unsafe { &mut *SHARED.get() }, in_use);
     let mut plan: Vec<(&Site, Entry)> = sites
         .iter()
         .flat_map(|site| ENTRIES.map(|entry| (site, entry)))

@@ -28,11 +28,13 @@ pub struct Layout {
     optional: Vec<(u32, Range<usize>)>,
     mask: u32,
     xsave: bool,
+    /// Every part is in use, whatever the visit.
+    in_use: bool,
 }
 
 impl Layout {
     /// Asks the processor, and tells the assembly.
-    pub fn detect(shared: &mut Shared) -> Self {
+    pub fn detect(shared: &mut Shared, in_use: bool) -> Self {
         let mut parts = vec![
             ("x87 control word", FCW),
             ("x87 status word", FSW),
@@ -59,11 +61,12 @@ impl Layout {
             optional,
             mask,
             xsave,
+            in_use,
         }
     }
 
     /// Fills an image with a pattern that is valid to load. Some parts are in their initial state:
-    /// code that looks at XINUSE takes another way then.
+    /// code that looks at XINUSE takes another way then. Unless all are to be in use.
     pub fn fill(&self, image: &mut [u8; XSTATE_SIZE], pattern: &mut Pattern) {
         for (_, range) in &self.parts {
             pattern.fill(&mut image[range.clone()]);
@@ -75,7 +78,7 @@ impl Layout {
         if self.xsave {
             let mut used = u64::from(self.mask);
             for (bit, range) in &self.optional {
-                if pattern.below(2) == 0 {
+                if pattern.below(2) == 0 && !self.in_use {
                     used &= !(1 << bit);
                     image[range.clone()].fill(0);
                 }
