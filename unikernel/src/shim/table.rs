@@ -327,7 +327,7 @@ syscalls! {
     __NR_tee tee(4) => sys::pipe::tee, Full, Complete, "";
     __NR_vmsplice vmsplice(4) => sys::pipe::vmsplice, Full, Partial, "copies: later changes of the memory are not seen in the pipe";
     __NR_poll poll(3) => sys::poll::poll, Full, Partial, "no POLLHUP at the end of standard input";
-    __NR_ppoll ppoll(5) => sys::poll::ppoll, Full, Partial, "as poll; mask checked, no signals";
+    __NR_ppoll ppoll(5) => sys::poll::ppoll, Full, Partial, "as poll";
     __NR_select select(5) => sys::poll::select, Full, Partial, "as poll";
     __NR_pselect6 pselect6(6) => sys::poll::pselect6, Full, Partial, "as ppoll";
     // Memory.

@@ -3,7 +3,7 @@
 use super::action::{self, Default, flag};
 use super::fpu::Xmm;
 use super::frame::{self, Delivery};
-use super::{Process, SIGSEGV, SigInfo, Thread, Trap, bit, is_due, with};
+use super::{Process, SIGSEGV, SigInfo, Thread, bit, is_due, with};
 use crate::control;
 use crate::cpu;
 use crate::errno::Errno;
@@ -21,7 +21,8 @@ enum Step {
     Nothing,
     /// The end of rt_sigreturn(2).
     Return,
-    Enter(Delivery, Trap),
+    /// A handler: the delivery is filled in.
+    Enter,
     Stop,
     Terminate(u32),
     Core(u32),
@@ -46,8 +47,10 @@ pub enum Next {
 /// changed.
 pub unsafe fn deliver(frame: &mut Frame, xmm: *mut Xmm, mut call: Call) -> Next {
     let mut to = Next::Same;
+    // Filled in where it is, because it is too large to be handed about.
+    let mut delivery = None;
     loop {
-        match with(next) {
+        match with(|process, thread| next(process, thread, &mut delivery)) {
             Step::Nothing => {
                 if call
                     .take()
@@ -66,16 +69,17 @@ pub unsafe fn deliver(frame: &mut Frame, xmm: *mut Xmm, mut call: Call) -> Next 
                     return to;
                 }
             }
-            Step::Enter(delivery, trap) => {
+            Step::Enter => {
+                let Some(delivery) = &delivery else { continue };
                 if let Some(number) = call.take()
                     && finish(frame, number, Some(delivery.action.flags))
                 {
                     to = Next::Elsewhere;
                 }
-                match frame::enter(frame, xmm, &delivery, &trap) {
+                match frame::enter(frame, xmm, delivery) {
                     Ok(()) if !is_due() => return Next::Handler,
                     Ok(()) => to = Next::Handler,
-                    Err(()) => no_room(frame, &delivery),
+                    Err(()) => no_room(frame, delivery),
                 }
             }
             Step::Stop => stop(),
@@ -89,7 +93,8 @@ pub unsafe fn deliver(frame: &mut Frame, xmm: *mut Xmm, mut call: Call) -> Next 
 }
 
 /// Takes the next signal and finds out what is to be done.
-fn next(process: &mut Process, thread: &mut Thread) -> Step {
+#[inline(always)]
+fn next(process: &mut Process, thread: &mut Thread, delivery: &mut Option<Delivery>) -> Step {
     if core::mem::take(&mut thread.returning) {
         return Step::Return;
     }
@@ -114,15 +119,16 @@ fn next(process: &mut Process, thread: &mut Thread) -> Step {
         if action.flags & flag::RESETHAND != 0 {
             process.action(number).handler = action::SIG_DFL;
         }
-        let delivery = Delivery {
+        let delivery = delivery.insert(Delivery {
             info,
             action,
             mask: thread.saved.unwrap_or(thread.blocked),
             stack: thread.stack,
             before: (thread.blocked, thread.saved),
-        };
-        thread.started(process, &delivery);
-        return Step::Enter(delivery, thread.trap);
+            trap: thread.trap,
+        });
+        thread.started(process, delivery);
+        return Step::Enter;
     }
     thread.recalculate(process);
     Step::Nothing

@@ -89,7 +89,7 @@ impl Process {
 
 /// How the last exception came about, for the frames of signals (`sigcontext`).
 #[derive(Clone, Copy, Default)]
-struct Trap {
+pub struct Trap {
     vector: u64,
     error: u64,
     cr2: u64,
@@ -196,6 +196,7 @@ impl Thread {
             .store(other | if due { work::SIGNAL } else { 0 }, Relaxed);
     }
 
+    #[inline(always)]
     fn set_blocked(&mut self, process: &Process, blocked: u64) {
         let newly = blocked & !self.blocked;
         self.blocked = blocked & !UNBLOCKABLE;

@@ -9,6 +9,7 @@ use crate::fs::device::Device;
 use crate::fs::fd::{self, File, SOFT_LIMIT as LIMIT};
 use crate::fs::inode::Kind;
 use crate::fs::pipe::End;
+use crate::sys::signal::read_set;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
 use crate::{signal, time};
 use linux_raw_sys::general::{
@@ -107,7 +108,7 @@ pub fn poll(fds: UserPtr<pollfd>, count: u32, timeout: i32) -> SysResult {
     poll_until(fds, count as usize, wait)
 }
 
-/// ppoll(2). The signal mask is checked and otherwise unused: there are no signals yet.
+/// ppoll(2).
 pub fn ppoll(
     fds: UserPtr<pollfd>,
     count: u32,
@@ -116,8 +117,7 @@ pub fn ppoll(
     mask_size: usize,
 ) -> SysResult {
     let wait = timespec(timeout)?;
-    check_mask(mask, mask_size)?;
-    let result = poll_until(fds, count as usize, wait);
+    let result = under_mask(mask, mask_size, || poll_until(fds, count as usize, wait))?;
     report_left(timeout, wait);
     result
 }
@@ -139,14 +139,22 @@ fn report_left(timeout: UserPtr<__kernel_timespec>, wait: Wait) {
     }
 }
 
-fn check_mask(mask: UserPtr<u64>, size: usize) -> Result<(), Errno> {
+/// Calls `wait` under a signal mask, if there is one; its result, or what is wrong with the mask. A
+/// signal that ends the wait is delivered before the old mask is back.
+fn under_mask(
+    mask: UserPtr<u64>,
+    size: usize,
+    wait: impl FnOnce() -> SysResult,
+) -> Result<SysResult, Errno> {
     if mask.is_null() {
-        return Ok(());
+        return Ok(wait());
     }
-    if size != size_of::<u64>() {
-        return Err(Errno::EINVAL);
+    signal::borrow_mask(read_set(mask, size)?);
+    let result = wait();
+    if result != Err(Errno::ERESTARTNOHAND) {
+        signal::return_mask();
     }
-    mask.read().map(|_| ())
+    Ok(result)
 }
 
 fn poll_until(fds: UserPtr<pollfd>, count: usize, wait: Wait) -> SysResult {
@@ -279,8 +287,9 @@ pub fn pselect6(
         None => [0, 0],
     };
     let wait = timespec(timeout)?;
-    check_mask(UserPtr::new(mask[0] as usize), mask[1] as usize)?;
-    let result = select_until(count, [read, write, except], wait);
+    let [set, size] = mask.map(|word| word as usize);
+    let select = || select_until(count, [read, write, except], wait);
+    let result = under_mask(UserPtr::new(set), size, select)?;
     report_left(timeout, wait);
     result
 }

@@ -23,6 +23,8 @@ pub struct Delivery {
     pub stack: AltStack,
     /// The thread's mask and the one that it had borrowed for, if there is no room for the frame.
     pub before: (u64, Option<u64>),
+    /// The thread's last exception.
+    pub trap: Trap,
 }
 
 /// Where the frame of a handler goes: the address of the XSAVE area, and the stack pointer. `None`
@@ -45,7 +47,6 @@ struct Writing<'a> {
     frame: &'a Frame,
     xmm: *mut Xmm,
     delivery: &'a Delivery,
-    trap: &'a Trap,
     area: usize,
     sp: usize,
     /// Components of the vector state that are in use.
@@ -54,7 +55,7 @@ struct Writing<'a> {
 
 /// Makes `frame` the start of a handler, with a signal frame to return to what it was. `Err` when
 /// the stack cannot take it; then nothing has changed.
-pub fn enter(frame: &mut Frame, xmm: *mut Xmm, delivery: &Delivery, trap: &Trap) -> Result<(), ()> {
+pub fn enter(frame: &mut Frame, xmm: *mut Xmm, delivery: &Delivery) -> Result<(), ()> {
     let Delivery { info, action, .. } = delivery;
     if action.flags & flag::RESTORER == 0 {
         return Err(());
@@ -68,7 +69,6 @@ pub fn enter(frame: &mut Frame, xmm: *mut Xmm, delivery: &Delivery, trap: &Trap)
         frame,
         xmm,
         delivery,
-        trap,
         area: area as usize,
         sp: sp as usize,
         used: 0,
@@ -122,7 +122,7 @@ unsafe extern "C" fn write(w: &mut Writing<'_>) {
             flags: UC_FLAGS,
             link: 0,
             stack: w.delivery.stack,
-            context: Context::of(w.frame, w.delivery.mask, w.area, w.trap),
+            context: Context::of(w.frame, w.delivery.mask, w.area, &w.delivery.trap),
             mask: w.delivery.mask,
         });
         if w.delivery.action.flags & flag::SIGINFO != 0 {

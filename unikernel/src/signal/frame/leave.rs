@@ -70,7 +70,12 @@ unsafe extern "C" fn read(r: &mut Reading<'_>) {
         r.returned.stack = (&raw const (*r.from).stack).read_unaligned();
         let context = &raw const (*r.from).context;
         r.fpstate = (&raw const (*context).fpstate).read_unaligned();
-        r.returned.is_bad = !context.read_unaligned().restore(r.frame);
+        // Not copied where the program left it at a place for words.
+        let may = match context.is_aligned() {
+            true => (*context).restore(r.frame),
+            false => context.read_unaligned().restore(r.frame),
+        };
+        r.returned.is_bad = !may;
     }
 }
 
