@@ -280,26 +280,28 @@ impl UserSlice {
     /// Fills the slice, for the short cuts: no vector register changes, and `None` says that
     /// something is wrong with it.
     ///
-    /// `from` must lead to as many bytes.
+    /// # Safety
+    /// There are as many bytes at `from`, and none of them is in the slice.
     #[inline(always)]
-    pub(crate) fn write_all(&self, from: *const u8) -> Option<()> {
+    pub(crate) unsafe fn write_all(&self, from: *const u8) -> Option<()> {
         if !access_ok(self.start, self.len) {
             return None;
         }
-        // SAFETY: callers pass a pointer to as many bytes; the destination is not ours.
+        // SAFETY: the caller's bytes are read; the destination is user memory: just checked.
         let left = unsafe { copy::copy(self.start, from as usize, self.len) };
         (left == 0).then_some(())
     }
 
     /// Reads all of the slice, as [`write_all`](Self::write_all).
     ///
-    /// `into` must lead to room for as many bytes.
+    /// # Safety
+    /// There is room for as many bytes at `into`, to which nothing refers.
     #[inline(always)]
-    pub(crate) fn read_all(&self, into: *mut u8) -> Option<()> {
+    pub(crate) unsafe fn read_all(&self, into: *mut u8) -> Option<()> {
         if !access_ok(self.start, self.len) {
             return None;
         }
-        // SAFETY: callers pass a pointer to as much room; the source is user memory.
+        // SAFETY: the caller's room is written; the source is user memory: just checked.
         let left = unsafe { copy::copy(into as usize, self.start, self.len) };
         (left == 0).then_some(())
     }

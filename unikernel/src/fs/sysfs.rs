@@ -8,8 +8,8 @@
 //! container, and go on with the affinity mask and the size of memory.
 
 use super::proc::cpuinfo::Cache;
+use super::proc::entry::{At, Entry, Number, Series, What};
 use super::proc::machine;
-use super::proc::node::{At, Entry, Number, Series, What};
 use super::proc::root::{constant, file, link};
 use super::proc::text::Text;
 use crate::errno::Errno;

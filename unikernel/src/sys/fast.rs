@@ -93,7 +93,10 @@ fn read_regular(
     }
     let store = store.try_lock()?;
     let from = store.place(at, count)?;
-    UserSlice::new(buffer.address(), count).write_all(from)?;
+    let into = UserSlice::new(buffer.address(), count);
+    // SAFETY: `place` leads to `count` bytes of a page of the file, which stays while the store is
+    // locked.
+    unsafe { into.write_all(from) }?;
     Some(count)
 }
 
@@ -129,7 +132,9 @@ pub fn writev(fd: i32, vector: UserPtr<iovec>, count: u32) -> Option<usize> {
     }
     let mut parts = MaybeUninit::<[usize; 2 * MOST]>::uninit();
     let size = count * size_of::<iovec>();
-    UserSlice::new(vector.address(), size).read_all(parts.as_mut_ptr().cast())?;
+    let vector = UserSlice::new(vector.address(), size);
+    // SAFETY: `count` is at most `MOST`: there is room for as many pairs, of which each is an iovec.
+    unsafe { vector.read_all(parts.as_mut_ptr().cast()) }?;
     let mut total = 0usize;
     for index in 0..count {
         let part = parts.as_ptr().cast::<[usize; 2]>().wrapping_add(index);
@@ -234,7 +239,8 @@ pub fn getcwd(buffer: UserPtr<u8>, size: usize) -> Option<usize> {
     if vfs.cwd != vfs.root || size < ROOT.len() {
         return None;
     }
-    UserSlice::new(buffer.address(), ROOT.len()).write_all(ROOT.as_ptr())?;
+    // SAFETY: it is as long as `ROOT`.
+    unsafe { UserSlice::new(buffer.address(), ROOT.len()).write_all(ROOT.as_ptr()) }?;
     Some(ROOT.len())
 }
 
@@ -362,7 +368,9 @@ fn put_stat(inode: &Inode, buffer: UserPtr<Stat>) -> Option<usize> {
         )* };
     }
     put!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17);
-    UserSlice::new(buffer.address(), size_of::<Stat>()).write_all(start.cast())?;
+    let into = UserSlice::new(buffer.address(), size_of::<Stat>());
+    // SAFETY: 18 words were written, and a `Stat` has their size: asserted below.
+    unsafe { into.write_all(start.cast()) }?;
     Some(0)
 }
 

@@ -35,12 +35,16 @@ impl End {
         if let Some(last) = ring.back()
             && let Some(end) = last.room_for(len)
         {
-            from.read_all(last.page().address().wrapping_add(end))?;
+            let room = last.page().address().wrapping_add(end);
+            // SAFETY: `room_for` says that the page, which is this buffer's alone, has room for
+            // `len` bytes behind `end`.
+            unsafe { from.read_all(room) }?;
             last.extend(len);
             return Some(len);
         }
         let vacant = ring.vacant()?;
-        from.read_all(spare.as_ref()?.address())?;
+        // SAFETY: a short transfer fits in a page, and the spare one is in nobody's use.
+        unsafe { from.read_all(spare.as_ref()?.address()) }?;
         vacant.fill(Buffer::written(spare.take()?, len, false));
         Some(len)
     }
@@ -65,7 +69,8 @@ impl End {
             return None;
         }
         let from = buffer.page().address().wrapping_add(buffer.offset());
-        to.take(len).write_all(from)?;
+        // SAFETY: `len` is at most what the buffer holds behind its offset.
+        unsafe { to.take(len).write_all(from) }?;
         if ends {
             let page = ring.pop_page()?;
             // There is no spare page that would have to be dropped: just checked.

@@ -2,7 +2,7 @@
 //! appendix E).
 
 use super::cpuflags::{flags, has_leaf};
-use super::node::At;
+use super::entry::At;
 use super::source::System;
 use super::text::Text;
 use crate::errno::Errno;

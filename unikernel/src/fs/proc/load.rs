@@ -3,8 +3,8 @@
 //! steps are made up for when somebody asks, with the share of the time in which a thread ran as
 //! their load: with one CPU the figure does not exceed 1.
 
+use super::entry::At;
 use super::machine::running;
-use super::node::At;
 use super::source::Clock;
 use super::text::Text;
 use crate::errno::Errno;

@@ -1,7 +1,7 @@
 //! Files about the machine: memory, time, what kinds of things there are.
 
+use super::entry::At;
 use super::maps::usage;
-use super::node::At;
 use super::source::{Source, Uts};
 use super::text::Text;
 use crate::errno::Errno;

@@ -1,7 +1,7 @@
 //! The address space of the process: `maps`, `smaps`, `smaps_rollup`, and the sums that other files
 //! show (`fs/proc/task_mmu.c`).
 
-use super::node::At;
+use super::entry::At;
 use super::source::{Backing, Region, System};
 use super::text::Text;
 use crate::errno::Errno;

@@ -1,7 +1,8 @@
 //! procfs and sysfs: which files there are, and what is in them.
 //!
-//! - [`node`] is the tree: static tables of names, and directories of processes, threads and
-//!   descriptors; a [`Node`] is a place in it, and everything that can be done there;
+//! - [`entry`] is what the tree is made of: static tables of names, and directories of processes,
+//!   threads and descriptors;
+//! - [`node`] is the tree: a [`Node`] is a place in it, and everything that can be done there;
 //! - [`source`] says what content is made from: [`System`] and [`Files`], two traits that the rest
 //!   of the library implements ([`live`] is the first);
 //! - [`text`] is the buffer that content is written to;
@@ -16,6 +17,7 @@
 
 pub mod cpuflags;
 pub mod cpuinfo;
+pub mod entry;
 pub mod live;
 pub mod load;
 pub mod machine;
@@ -29,7 +31,8 @@ pub mod status;
 pub mod sysctl;
 pub mod text;
 
-pub use node::{Jump, Kind, Member, Node};
+pub use entry::Jump;
+pub use node::{Kind, Member, Node};
 pub use source::{Files, Source, System};
 pub use text::Text;
 

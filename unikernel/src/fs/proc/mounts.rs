@@ -1,6 +1,6 @@
 //! What is mounted: `mounts` and `mountinfo` (`fs/proc_namespace.c`).
 
-use super::node::At;
+use super::entry::At;
 use super::source::Mount;
 use super::text::Text;
 use crate::errno::Errno;

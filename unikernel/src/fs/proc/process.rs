@@ -1,7 +1,7 @@
 //! The directory of a process, and of a thread: what execve(2) passed, limits, links, and the
 //! tables of names.
 
-use super::node::{At, Entry, Jump, Make, Number, Series, What};
+use super::entry::{At, Entry, Jump, Make, Number, Series, What};
 use super::root::{constant, file, variable};
 use super::source::{Name, Place, Process};
 use super::text::Text;

@@ -1,6 +1,6 @@
 //! The root directory of procfs.
 
-use super::node::{At, Entry, Make, Number, Series, Take, What};
+use super::entry::{At, Entry, Make, Number, Series, Take, What};
 use super::text::Text;
 use super::{cpuinfo, load, machine, process, sysctl};
 use crate::errno::Errno;

@@ -1,8 +1,8 @@
 //! What a process or a thread is doing: `status`, `stat`, `statm` (`fs/proc/array.c`).
 
+use super::entry::At;
 use super::machine::TICK;
 use super::maps::{self, Usage};
-use super::node::At;
 use super::process::{name_of, thread_id};
 use super::source::{Process, State, System, Thread};
 use super::text::Text;

@@ -1,7 +1,7 @@
 //! `/proc/sys` (proc_sys(5)): limits and names. A variable can be written where its value is kept;
 //! the others are what they are.
 
-use super::node::{At, Entry, What};
+use super::entry::{At, Entry, What};
 use super::root::{constant, file, variable};
 use super::source::Uts;
 use super::text::Text;
