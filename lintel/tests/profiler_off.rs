@@ -141,6 +141,15 @@ impl Code {
     }
 }
 
+/// The name of a symbol; that of a constant without a name of its own (`.Lanon.HASH.NUMBER`) without
+/// the hash, which is one of the source's text.
+fn without_hash(name: &str) -> String {
+    let number = name
+        .strip_prefix(".Lanon.")
+        .and_then(|rest| rest.split_once('.'));
+    number.map_or_else(|| name.to_owned(), |(_, number)| format!(".Lanon.{number}"))
+}
+
 fn section(file: &object::File, name: &'static str) -> Option<Section> {
     let section = file.section_by_name(name)?;
     let target = |target| match target {
@@ -151,7 +160,7 @@ fn section(file: &object::File, name: &'static str) -> Option<Section> {
                 .and_then(|at| file.section_by_index(at).ok());
             match symbol.kind() {
                 object::SymbolKind::Section => Some(section?.name().ok()?.to_owned()),
-                _ => Some(symbol.name().ok()?.to_owned()),
+                _ => Some(without_hash(symbol.name().ok()?)),
             }
         }
         _ => None,

@@ -37,7 +37,7 @@ pub fn strip(directory: &Path) -> usize {
 
 /// The text of a file without hooks, and how many there were.
 fn strip_text(text: &str) -> (String, usize) {
-    let mut text = without_names(text);
+    let mut text = without_fields(&without_names(text));
     let mut count = 0;
     while let Some((start, open)) = find_hook(&text) {
         let close = open + closing(&text[open..]);
@@ -49,6 +49,26 @@ fn strip_text(text: &str) -> (String, usize) {
         text = text.replace(&format!("{module}::ENABLED"), "false");
     }
     (text.replace("crate::false", "false"), count)
+}
+
+/// Without the fields that keep something for the modules, which have no size when these are absent,
+/// and without what is said of them.
+fn without_fields(text: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let keeps = |module: &&str| line.contains(&format!("{module}: {module}::Call"));
+        if MODULES.iter().any(|module| keeps(&module)) {
+            while kept
+                .last()
+                .is_some_and(|line| line.trim_start().starts_with("///"))
+            {
+                kept.pop();
+            }
+        } else {
+            kept.push(line);
+        }
+    }
+    kept.concat()
 }
 
 /// Without the declarations of the modules and without their names in imports.
@@ -143,7 +163,7 @@ fn wrapped(arguments: &str) -> &str {
 fn hooks_are_stripped() {
     let source = "use crate::{events, sys};\nuse crate::profile::{self, Door};\n\
         fn f() {\n    events::around(n, [a, b], || {\n        profile::around(n, None, || g(h(1)))\n    });\n\
-        profile::trapping();\n    if profile::ENABLED { crate::events::write(); }\n\
+        profile::trapping();\n    /// Said of it.\n    pub events: events::Call,\n    if profile::ENABLED { crate::events::write(); }\n\
         // profile::caused(x)\n    Kind::A => profile::asked(),\n}\n";
     let (text, count) = strip_text(source);
     assert_eq!(count, 5);
