@@ -131,7 +131,7 @@ fn a_fault_and_a_panic_leave_a_whole_profile() {
         assert_eq!(lines.last().unwrap()["end"], true);
         let faults = lines.iter().find(|line| line["cause"] == "page fault");
         assert!(faults.is_some_and(|line| line["count"].as_u64() >= Some(1)));
-        // There is no virtio console at that address: the first write panics.
+        // There is no virtio console at that address: who first needs one panics, before any call.
         let line = "lintel.ctl=0x5e1 lintel.profile=0x5e2 lintel.console=virtio@0xfeb00000:5 count";
         let mut run = Run::of(elf, accel);
         run.option("--qemu-arg=-append")
@@ -144,7 +144,7 @@ fn a_fault_and_a_panic_leave_a_whole_profile() {
         );
         assert_eq!(output.status.code(), Some(255));
         assert_eq!(lines.last().unwrap()["end"], true);
-        assert!(call(&lines, 111)["calls"] == 1 && profile(&run.file()).0);
+        assert!(profile(&run.file()).0);
     }
 }
 
@@ -326,11 +326,11 @@ fn profiling_a_call_costs_two_readings_of_the_clock_and_five_nanoseconds() {
         let header = |field: &str| lines[0][field].as_u64().unwrap();
         // What a call that does nothing measures is no part of the call.
         let empty = header("empty_cycles") * 1_000_000 / header("tsc_khz");
-        let least = call(&lines, 39)["p50_ns"].as_u64().unwrap();
+        let least = call(&lines, 110)["p50_ns"].as_u64().unwrap();
         let least = least.saturating_sub(empty);
         let extra = on - off;
         last = format!(
-            "two reads {reads} ns; getpid {off} ns, profiled {on} ns: {extra:.2} ns more, its median less overhead \
+            "two reads {reads} ns; getppid {off} ns, profiled {on} ns: {extra:.2} ns more, its median less overhead \
              {least} ns; events built but off {built} ns, another source on {other} ns"
         );
         println!("{last}");

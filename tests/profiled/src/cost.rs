@@ -18,7 +18,7 @@ pub fn print() {
         // SAFETY: as above.
         black_box(unsafe { _rdtsc() });
     });
-    println!("reads {reads} getpid {}", best(getpid));
+    println!("reads {reads} getppid {}", best(getppid));
 }
 
 /// One `step` in the best round, in hundredths of a nanosecond.
@@ -35,13 +35,13 @@ fn best(step: impl Fn()) -> u128 {
 
 /// As glibc makes it: a comparison stands behind the instruction, so that it can be lowered.
 #[inline(always)]
-fn getpid() {
-    // SAFETY: getpid has no arguments; the registers that a system call changes are listed.
+fn getppid() {
+    // SAFETY: getppid has no arguments; the registers that a system call changes are listed.
     unsafe {
         asm!(
             "syscall",
             "cmp rax, -4095",
-            inlateout("rax") libc::SYS_getpid => _,
+            inlateout("rax") libc::SYS_getppid => _,
             lateout("rcx") _,
             lateout("r11") _,
         );
