@@ -57,7 +57,7 @@ fn without_fields(text: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     for line in text.split_inclusive('\n') {
         let keeps = |module: &&str| line.contains(&format!("{module}: {module}::Call"));
-        if MODULES.iter().any(|module| keeps(&module)) {
+        if MODULES.iter().any(keeps) {
             while kept
                 .last()
                 .is_some_and(|line| line.trim_start().starts_with("///"))
