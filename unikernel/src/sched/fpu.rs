@@ -66,8 +66,9 @@ unsafe extern "C" {
     fn lintel_fpu_high_load(from: usize);
     fn lintel_fpu_high_clear();
 }
-/// Components that XCR0 may have on: x87, SSE, AVX, mask registers, ZMM.
-const KNOWN: u32 = 0xe7;
+/// Components that XCR0 may have on: x87, SSE, AVX, mask registers, ZMM. Boot turns on no others,
+/// but on a pagetable KVM ring 3 may see the host's register, with more.
+pub const KNOWN: u32 = 0xe7;
 const SSE: u32 = 1 << 1;
 
 /// All components but SSE that are on; 0 before [`init`].

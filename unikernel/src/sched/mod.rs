@@ -10,7 +10,7 @@
 //! callers look at their condition again.
 
 mod birth;
-mod fpu;
+pub mod fpu;
 #[cfg(test)]
 mod host;
 mod leave;

@@ -8,6 +8,7 @@
 //! [`window`](super::window), which catches their faults.
 
 use crate::platform::platform;
+use crate::sched::fpu::KNOWN;
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -102,8 +103,10 @@ static SIZE: AtomicU32 = AtomicU32::new(0);
 fn find_extent() -> (u64, u32) {
     // Ring 3 may see another answer than the machine's on a pagetable KVM.
     let [_, size, ..] = platform().cpuid(0xd, 0);
+    // So it is with XCR0 there: it may show the host's, with components that have no room in an
+    // area of the machine's size (PKRU, tiles), and a keys register that is not the program's.
     // SAFETY: OSXSAVE is set at boot; XGETBV of register 0 is not privileged.
-    let components = unsafe { xgetbv() };
+    let components = unsafe { xgetbv() } & u64::from(KNOWN);
     COMPONENTS.store(components, Relaxed);
     SIZE.store(size, Relaxed);
     (components, size)
