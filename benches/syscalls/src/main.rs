@@ -77,7 +77,8 @@
 //! between. Under QEMU with `-icount shift=0,sleep=off` a tick is an instruction, and
 //! (ticks(2N) - ticks(N)) / N is the number of instructions an iteration, without the first
 //! execution of each site. The third field is the number of iterations to divide by: a row that
-//! works in batches (`mmap_fault`: 4096 pages) rounds N up to whole batches. `--iterations N` runs N
+//! works in batches (`mmap_fault`: 4096 pages) rounds N up to whole batches. A row that sleeps has only
+//! a name and a status there: the counter goes on while nothing runs. `--iterations N` runs N
 //! iterations of every row and never looks at a clock; it is for counting from outside.
 //!
 //! The process binds itself to the CPU it starts on, if the kernel lets it: the machine of the

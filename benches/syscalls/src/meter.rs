@@ -57,7 +57,7 @@ pub enum Sample {
         /// How often the operation was done.
         iterations: u64,
     },
-    /// It ran.
+    /// It ran, or is not counted.
     Nothing,
 }
 
@@ -124,6 +124,18 @@ impl Meter {
     /// The operation's first error, which ends the measurement.
     pub fn measure(&mut self, mut operation: impl FnMut() -> Result<(), Stop>) -> Outcome {
         self.measure_loop(&mut |iterations| repeat(iterations, &mut operation))
+    }
+
+    /// The same for an operation that sleeps. It is not counted: while nobody runs, the counter goes
+    /// on to the moment at which somebody will.
+    ///
+    /// # Errors
+    /// As for [`Meter::measure`].
+    pub fn measure_asleep(&mut self, operation: impl FnMut() -> Result<(), Stop>) -> Outcome {
+        match self.mode {
+            Mode::Count(_) => Ok(Sample::Nothing),
+            _ => self.measure(operation),
+        }
     }
 
     fn measure_loop(&mut self, run: Repeat) -> Outcome {
@@ -280,6 +292,19 @@ mod tests {
         assert_eq!(iterations(Mode::Count(1000), 1), 1000);
         assert_eq!(iterations(Mode::Iterations(7), 1), 7);
         assert_eq!(iterations(Mode::Count(0), 1), 0);
+    }
+
+    #[test]
+    fn what_sleeps_is_timed_and_not_counted() {
+        let mut never = || -> Result<(), Stop> { panic!("it slept") };
+        let counted = meter(Mode::Count(9), 1).measure_asleep(&mut never);
+        assert_eq!(counted, Ok(Sample::Nothing));
+        let mut done = 0;
+        let run = meter(Mode::Iterations(7), 1).measure_asleep(|| {
+            done += 1;
+            Ok(())
+        });
+        assert_eq!((run, done), (Ok(Sample::Nothing), 7));
     }
 
     #[test]

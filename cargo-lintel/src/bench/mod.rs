@@ -238,7 +238,7 @@ fn count(program: &Program, rows: &mut [Row]) -> Result<()> {
     let mut counted = program.count(&names);
     for row in rows {
         match counted.remove(&row.name) {
-            Some(Ok(count)) => row.instructions = Some(count),
+            Some(Ok(count)) => row.instructions = count,
             Some(Err(error)) if lives::is_stop(&error) => return Err(error),
             Some(Err(error)) => {
                 eprintln!(

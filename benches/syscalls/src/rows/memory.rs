@@ -30,6 +30,16 @@ pub const ROWS: &[Row] = &[
         mprotect,
     ),
     row("brk", "brk one page up, and down again", brk),
+    row(
+        "mremap",
+        "mremap of a mapping of 4 KiB to 8 KiB, where it is, and back",
+        mremap,
+    ),
+    row(
+        "madvise",
+        "a store to a page; madvise(MADV_DONTNEED) of it, after which it is zero",
+        madvise,
+    ),
 ];
 
 const PAGE: usize = 4096;
@@ -145,5 +155,39 @@ fn brk(meter: &mut Meter) -> Outcome {
         unsafe { call!(SYS_brk, further) }.is(further)?;
         // SAFETY: what goes away is what just came.
         unsafe { call!(SYS_brk, end) }.is(end)
+    })
+}
+
+fn mremap(meter: &mut Meter) -> Outcome {
+    // There is room to grow: the second page was mapped, too.
+    let address = map(2 * PAGE)?;
+    // SAFETY: nothing of the mapping is used; what stays is one whole mapping of a page.
+    unsafe { unmap(address + PAGE as i64, PAGE) }?;
+    let page = Mapping(address);
+    let address = page.0;
+    // SAFETY: the page is writable memory that nobody else knows of.
+    unsafe { (address as *mut u8).write_volatile(1) };
+    meter.measure(move || {
+        // SAFETY: without MREMAP_MAYMOVE it grows where nothing was, or not at all.
+        unsafe { call!(SYS_mremap, address, PAGE, 2 * PAGE, 0) }.is(address)?;
+        // SAFETY: what goes away is what just came.
+        unsafe { call!(SYS_mremap, address, 2 * PAGE, PAGE, 0) }.is(address)
+    })
+}
+
+fn madvise(meter: &mut Meter) -> Outcome {
+    let page = Mapping(map(PAGE)?);
+    let address = page.0;
+    meter.measure(move || {
+        let first = address as *mut u8;
+        // SAFETY: the page is writable memory that nobody else knows of.
+        unsafe {
+            if first.read_volatile() != 0 {
+                return Err(Stop::new("SYS_madvise", 0));
+            }
+            first.write_volatile(1);
+        }
+        // SAFETY: nothing in the page is needed any more.
+        unsafe { call!(SYS_madvise, address, PAGE, libc::MADV_DONTNEED) }.is(0)
     })
 }

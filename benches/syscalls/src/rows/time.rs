@@ -1,4 +1,4 @@
-//! Reading the clock: by a system call, through the C library, through `std`.
+//! Reading the clock: by a system call, through the C library, through `std`; and sleeping.
 
 use super::{Row, row};
 use crate::errno::{Stop, verify};
@@ -6,6 +6,7 @@ use crate::meter::{Meter, Outcome};
 use crate::sys::call;
 use std::hint::black_box;
 use std::io;
+use std::ptr::null_mut;
 use std::time::Instant;
 
 pub const ROWS: &[Row] = &[
@@ -20,6 +21,11 @@ pub const ROWS: &[Row] = &[
         clock_gettime_libc,
     ),
     row("instant_now", "std::time::Instant::now()", instant_now),
+    row(
+        "nanosleep_100us",
+        "nanosleep of 100 µs: the time that it takes, so 100,000 ns and what it is late",
+        nanosleep,
+    ),
 ];
 
 const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
@@ -55,6 +61,16 @@ fn clock_gettime_libc(meter: &mut Meter) -> Outcome {
     })?;
     verify(is_time(&time), "clock_gettime")?;
     Ok(sample)
+}
+
+fn nanosleep(meter: &mut Meter) -> Outcome {
+    let duration = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000,
+    };
+    let (wanted, left) = (&raw const duration, null_mut::<libc::timespec>());
+    // SAFETY: `nanosleep` reads one `timespec`, and `duration` is one.
+    meter.measure_asleep(move || unsafe { call!(SYS_nanosleep, wanted, left) }.is(0))
 }
 
 #[cold]
