@@ -5,10 +5,13 @@
 //! Nobody is woken when nobody waits: then a wake-up is one load and a branch.
 //!
 //! A sleeper is in [`sleep_until`](crate::time::sleep_until), which looks at its condition again after every interrupt
-//! and every wake-up of any queue; the queue only counts.
+//! and every wake-up of any queue; for it the queue only counts. What cannot sleep on a queue has a
+//! [`Hook`] there: a function that each wake-up calls (epoll(7)).
 
+use crate::cpu::without_interrupts;
 use crate::signal;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::ptr::{from_ref, null_mut};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
 
 /// A signal ended the wait before its condition held: `EINTR`, or the call starts again
 /// (signal(7)).
@@ -28,6 +31,8 @@ pub struct Queue {
     waiting: AtomicU32,
     /// Wake-ups while somebody waited, so that who enrolled can tell that there was one. Wraps.
     calls: AtomicU32,
+    /// The first hook; the others follow. Interrupts wake queues, so it changes with them closed.
+    hooks: AtomicPtr<Hook>,
 }
 
 impl Queue {
@@ -37,6 +42,7 @@ impl Queue {
         Self {
             waiting: AtomicU32::new(0),
             calls: AtomicU32::new(0),
+            hooks: AtomicPtr::new(null_mut()),
         }
     }
 
@@ -63,11 +69,26 @@ impl Queue {
     /// Declares interest for as long as the result lives: poll(2) enrols at every queue that it
     /// looks at, then sleeps on a condition of its own.
     pub fn enrol(&self) -> Enrolment<'_> {
-        self.waiting.fetch_add(1, Relaxed);
+        self.join();
         Enrolment {
             queue: self,
-            calls: self.calls.load(Relaxed),
+            calls: self.calls(),
         }
+    }
+
+    /// One more waits, until it [leaves](Self::leave): for who cannot keep an [`Enrolment`].
+    pub fn join(&self) {
+        self.waiting.fetch_add(1, Relaxed);
+    }
+
+    /// One that had [joined](Self::join) waits no more.
+    pub fn leave(&self) {
+        self.waiting.fetch_sub(1, Relaxed);
+    }
+
+    /// Wake-ups while somebody waited. Wraps.
+    pub fn calls(&self) -> u32 {
+        self.calls.load(Relaxed)
     }
 
     /// Whether anybody waits.
@@ -90,6 +111,73 @@ impl Queue {
     fn call(&self) {
         self.calls.fetch_add(1, Relaxed);
         crate::sched::stir();
+        without_interrupts(|| {
+            let mut next = self.hooks.load(Relaxed);
+            // SAFETY: a hook is in the list only while it lives where it is (see `Hook::attach`),
+            // and lists change only with interrupts closed.
+            while let Some(hook) = unsafe { next.as_ref() } {
+                next = hook.next.load(Relaxed);
+                (hook.called)(hook.owner.load(Relaxed));
+            }
+        });
+    }
+}
+
+/// A function that each wake-up of a queue calls, with interrupts closed, maybe in an interrupt.
+#[derive(Debug)]
+pub struct Hook {
+    next: AtomicPtr<Hook>,
+    /// Where it is attached; null when it is not.
+    queue: AtomicPtr<Queue>,
+    owner: AtomicPtr<()>,
+    called: fn(*const ()),
+}
+
+impl Hook {
+    /// A hook that is not attached.
+    pub const fn new(called: fn(*const ())) -> Self {
+        Self {
+            next: AtomicPtr::new(null_mut()),
+            queue: AtomicPtr::new(null_mut()),
+            owner: AtomicPtr::new(null_mut()),
+            called,
+        }
+    }
+
+    /// Attaches it, which is attached nowhere yet; its function will get `owner`.
+    ///
+    /// # Safety
+    /// Hook and queue stay where they are, and `owner` is what the function takes, until the hook
+    /// is [detached](Self::detach).
+    pub unsafe fn attach(&self, queue: &Queue, owner: *const ()) {
+        queue.join();
+        self.owner.store(owner.cast_mut(), Relaxed);
+        self.queue.store(from_ref(queue).cast_mut(), Relaxed);
+        without_interrupts(|| {
+            self.next.store(queue.hooks.load(Relaxed), Relaxed);
+            queue.hooks.store(from_ref(self).cast_mut(), Relaxed);
+        });
+    }
+
+    /// Detaches it, if it is attached.
+    pub fn detach(&self) {
+        let queue = self.queue.swap(null_mut(), Relaxed);
+        // SAFETY: the queue lives until its hooks are detached (see `attach`).
+        let Some(queue) = (unsafe { queue.as_ref() }) else {
+            return;
+        };
+        queue.leave();
+        without_interrupts(|| {
+            let mut link = &queue.hooks;
+            // SAFETY: as in `call`.
+            while let Some(hook) = unsafe { link.load(Relaxed).as_ref() } {
+                if core::ptr::eq(hook, self) {
+                    link.store(self.next.load(Relaxed), Relaxed);
+                    return;
+                }
+                link = &hook.next;
+            }
+        });
     }
 }
 
@@ -104,13 +192,13 @@ pub struct Enrolment<'a> {
 impl Enrolment<'_> {
     /// Whether the queue was woken since the place was taken.
     pub fn was_called(&self) -> bool {
-        self.queue.calls.load(Relaxed) != self.calls
+        self.queue.calls() != self.calls
     }
 }
 
 impl Drop for Enrolment<'_> {
     fn drop(&mut self) {
-        self.queue.waiting.fetch_sub(1, Relaxed);
+        self.queue.leave();
     }
 }
 
@@ -161,6 +249,28 @@ mod tests {
         queue.wake();
         let late = queue.enrol();
         assert!(early.was_called() && !late.was_called());
+    }
+
+    #[test]
+    fn hooks_are_called_while_they_are_attached() {
+        fn count(owner: *const ()) {
+            // SAFETY: the owner below is such a counter.
+            unsafe { &*owner.cast::<AtomicU32>() }.fetch_add(1, Relaxed);
+        }
+        let (queue, counter) = (Queue::new(), AtomicU32::new(0));
+        let (first, second) = (Hook::new(count), Hook::new(count));
+        // SAFETY: nothing moves until both are detached.
+        unsafe {
+            first.attach(&queue, from_ref(&counter).cast());
+            second.attach(&queue, from_ref(&counter).cast());
+        }
+        queue.wake();
+        first.detach();
+        queue.wake();
+        second.detach();
+        queue.wake();
+        assert_eq!(counter.load(Relaxed), 3);
+        assert!(!queue.has_waiters());
     }
 
     #[test]

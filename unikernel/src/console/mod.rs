@@ -13,6 +13,7 @@ use crate::options::{Options, Stdin};
 use crate::platform::{Port, platform};
 use crate::sync::SpinLock;
 use crate::uaccess::UserSlice;
+use crate::wait::Queue;
 use crate::{signal, time};
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
@@ -119,8 +120,18 @@ pub fn line(text: fmt::Arguments<'_>) {
     }
 }
 
+/// Woken when there may be something to read.
+pub static ARRIVED: Queue = Queue::new();
+
 /// Moves what the UART has received through the line discipline.
 pub fn on_input() {
+    take_input();
+    if INPUT.lock().is_ready() {
+        ARRIVED.wake();
+    }
+}
+
+fn take_input() {
     let mut input = INPUT.lock();
     loop {
         let mut buffer = [0; 64];
@@ -160,7 +171,7 @@ pub fn read_ready() -> bool {
         return true;
     }
     listen();
-    on_input();
+    take_input();
     INPUT.lock().is_ready()
 }
 

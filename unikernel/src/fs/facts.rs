@@ -160,6 +160,9 @@ fn describe(vfs: &Vfs, id: DentryId, into: &mut Text) -> Result<(), Errno> {
         Kind::Inotify(_) => {
             into.str("anon_inode:inotify");
         }
+        Kind::Event(event) => {
+            into.str(event.name());
+        }
         _ if nameless => {
             into.str("/#").dec(inode.ino).str(" (deleted)");
         }

@@ -215,6 +215,11 @@ pub fn check_room() -> Result<(), Errno> {
     NUMBERS.lock().lowest_free(0).map(|_| ())
 }
 
+/// The limit for new descriptors.
+pub fn limit() -> usize {
+    CURRENT_LIMIT.load(Relaxed)
+}
+
 /// Changes the limit for new descriptors, to at most [`LIMIT`]; open ones stay.
 pub fn set_limit(limit: usize) {
     CURRENT_LIMIT.store(limit.min(LIMIT), Relaxed);

@@ -2,6 +2,7 @@
 
 use super::dcache::DentryId;
 use super::device::Device;
+use super::event::epoll::{self, Item};
 use super::generated;
 use super::guard::{self, Cut};
 use super::inode::{Inode, Kind};
@@ -14,7 +15,8 @@ use crate::errno::{Errno, SysResult};
 use crate::sync::Exclusive;
 use crate::sys;
 use crate::uaccess::UserSlice;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 use linux_raw_sys::general::{
     O_ACCMODE, O_APPEND, O_CREAT, O_DIRECT, O_EXCL, O_NOATIME, O_NOCTTY, O_NONBLOCK, O_PATH,
     O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
@@ -40,6 +42,8 @@ pub struct Description {
     content: Exclusive<Content>,
     /// Of a pipe: the end that is open.
     end: Option<End>,
+    /// The first of the epolls' items that watch it.
+    pub(in crate::fs) watchers: AtomicPtr<Item>,
     /// Nobody learns what is done with it.
     pub(super) is_silent: bool,
 }
@@ -56,6 +60,7 @@ impl Description {
             hint: AtomicU32::new(u32::MAX),
             content: Exclusive::new(Content::new()),
             end: None,
+            watchers: AtomicPtr::new(null_mut()),
             is_silent: false,
         }
     }
@@ -151,7 +156,7 @@ impl Description {
     pub fn is_seekable(&self) -> bool {
         match &self.inode.kind {
             Kind::Device(device) => !device.is_console(),
-            Kind::Fifo(_) | Kind::Socket | Kind::Inotify(_) => false,
+            Kind::Fifo(_) | Kind::Socket | Kind::Inotify(_) | Kind::Event(_) => false,
             _ => true,
         }
     }
@@ -215,6 +220,7 @@ impl Description {
                 Ok(done)
             }
             Kind::Inotify(inotify) => each(parts, |part| inotify.read(part, self.is_nonblocking())),
+            Kind::Event(event) => each(parts, |part| event.read(part, self.is_nonblocking())),
             Kind::Dir => Err(Errno::EISDIR),
             Kind::Symlink(_) | Kind::Socket => Err(Errno::EBADF),
         }
@@ -285,6 +291,7 @@ impl Description {
                 }
                 Ok(done)
             }
+            Kind::Event(event) => each(parts, |part| event.write(part, self.is_nonblocking())),
             _ => Err(Errno::EBADF),
         }
     }
@@ -299,7 +306,7 @@ impl Description {
             Kind::Fifo(_) | Kind::Socket => return Err(Errno::ESPIPE),
             Kind::Device(device) if device.is_console() => return Err(Errno::ESPIPE),
             // Memory devices accept every seek and stay at the start; so does a queue of events.
-            Kind::Device(_) | Kind::Inotify(_) => return Ok(0),
+            Kind::Device(_) | Kind::Inotify(_) | Kind::Event(_) => return Ok(0),
             Kind::Dir if whence != SEEK_SET && whence != SEEK_CUR => return Err(Errno::EINVAL),
             Kind::Proc(_) if whence > SEEK_END => return Err(Errno::EINVAL),
             _ => {}
@@ -345,6 +352,9 @@ impl Description {
 
 impl Drop for Description {
     fn drop(&mut self) {
+        if !self.watchers.get_mut().is_null() {
+            epoll::forget(self);
+        }
         if !self.is_path() {
             hooks::closed(self);
             self.inode.description_closed(self.identity());

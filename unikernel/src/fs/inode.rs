@@ -7,6 +7,7 @@ pub use stamp::{AT_BOOT, Stamp, now};
 use stamp::DAY;
 
 use super::device::Device;
+use super::event::Event;
 use super::extras::Lazy;
 use super::guard::Seals;
 use super::name::PADDING;
@@ -43,6 +44,8 @@ pub enum Kind {
     Device(Device),
     /// A queue of events of inotify(7).
     Inotify(Inotify),
+    /// A counter, a set of files or of signals: something to wait for.
+    Event(Event),
     /// A file, directory or link of procfs or sysfs, made when it is looked at.
     Proc(Node),
 }
@@ -57,6 +60,7 @@ impl fmt::Debug for Kind {
             Self::Socket => "Socket",
             Self::Device(_) => "Device",
             Self::Inotify(_) => "Inotify",
+            Self::Event(_) => "Event",
             Self::Proc(_) => "Proc",
         })
     }

@@ -14,10 +14,12 @@
 //! One CPU runs one system call at a time, so nothing here waits for a lock, and a path walk
 //! neither allocates nor counts references.
 
+pub mod anon;
 pub mod copy;
 pub mod cpio;
 pub mod dcache;
 pub mod device;
+pub mod event;
 pub mod extras;
 pub mod facts;
 pub mod fd;
@@ -38,6 +40,7 @@ pub mod permission;
 pub mod pipe;
 pub mod proc;
 pub mod rc;
+pub mod ready;
 pub mod shortcut;
 pub mod slab;
 pub mod stat;

@@ -257,6 +257,16 @@ syscalls! {
     __NR_fcntl fcntl(3) => sys::file::fcntl, Try(sys::fast::fcntl), Partial, "F_DUPFD(_CLOEXEC), F_GETFD, F_SETFD, F_GETFL, F_SETFL, locks, pipe sizes, seals; no owners, leases, notification";
     __NR_ioctl ioctl(3) => sys::file::ioctl, Full, Partial, "TCGETS, TCSETS(W,F), TIOCGWINSZ, TIOCSWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX; termios kept, only what the console honours acts";
     __NR_flock flock(2) => sys::file::flock, Full, Complete, "";
+    __NR_eventfd eventfd(1) => sys::event::eventfd, Full, Complete, "";
+    __NR_eventfd2 eventfd2(2) => sys::event::eventfd2, Full, Complete, "";
+    __NR_signalfd signalfd(3) => sys::event::signalfd, Full, Complete, "";
+    __NR_signalfd4 signalfd4(4) => sys::event::signalfd4, Full, Complete, "";
+    __NR_epoll_create epoll_create(1) => sys::event::epoll_create, Full, Complete, "";
+    __NR_epoll_create1 epoll_create1(1) => sys::event::epoll_create1, Full, Complete, "";
+    __NR_epoll_ctl epoll_ctl(4) => sys::event::epoll_ctl, Full, Complete, "";
+    __NR_epoll_wait epoll_wait(4) => sys::event::epoll_wait, Full, Complete, "";
+    __NR_epoll_pwait epoll_pwait(6) => sys::event::epoll_pwait, Full, Complete, "";
+    __NR_epoll_pwait2 epoll_pwait2(6) => sys::event::epoll_pwait2, Full, Complete, "";
     __NR_inotify_init inotify_init(0) => sys::file::inotify_init, Full, Complete, "";
     __NR_inotify_init1 inotify_init1(1) => sys::file::inotify_init1, Full, Complete, "";
     __NR_inotify_add_watch inotify_add_watch(3) => sys::file::inotify_add_watch, Full, Complete, "";

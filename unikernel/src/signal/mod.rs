@@ -239,6 +239,11 @@ pub fn take(set: u64) -> Option<SigInfo> {
     })
 }
 
+/// Signals that are pending for the running thread or for the process.
+pub fn pending() -> u64 {
+    with(|process, thread| thread.pending.set | process.shared.set)
+}
+
 /// Signals that the running thread blocks, and those of them that are pending for it or for the
 /// process.
 pub fn blocked() -> [u64; 2] {

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod copy;
 pub mod dir;
+pub mod event;
 pub mod fast;
 pub mod file;
 pub mod futex;

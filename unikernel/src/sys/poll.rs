@@ -1,46 +1,26 @@
 //! poll(2) and select(2).
 //!
-//! Only the console can make a caller wait; files and devices are always ready. So a call looks at
-//! all descriptors once, and if none is ready it sleeps until the console has input or time is up.
+//! A call looks at all descriptors once. If none is ready it enrols at their wait queues, looks once
+//! more, and sleeps until one of the queues is woken or time is up.
 
-use crate::console;
 use crate::errno::{Errno, SysResult};
-use crate::fs::device::Device;
 use crate::fs::fd::{self, File, SOFT_LIMIT as LIMIT};
-use crate::fs::inode::Kind;
-use crate::fs::pipe::End;
+use crate::fs::ready::{READ, WRITE};
 use crate::sys::signal::read_set;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
+use crate::wait::Queue;
 use crate::{signal, time};
+use alloc::vec::Vec;
 use linux_raw_sys::general::{
-    __kernel_old_timeval, __kernel_timespec, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI,
-    POLLRDBAND, POLLRDNORM, POLLWRBAND, POLLWRNORM, pollfd,
+    __kernel_old_timeval, __kernel_timespec, POLLERR, POLLHUP, POLLNVAL, POLLPRI, POLLRDBAND,
+    POLLWRBAND, pollfd,
 };
 
-const READ: u32 = POLLIN | POLLRDNORM;
-const WRITE: u32 = POLLOUT | POLLWRNORM;
 const NANOSECONDS: u64 = 1_000_000_000;
-
-/// Which of the `wanted` poll events hold for an open file. The console is asked for input only
-/// when somebody wants to know: the question may cost an exit.
-fn ready_events(file: &File, wanted: u32) -> u32 {
-    wanted
-        & match &file.inode().kind {
-            Kind::Fifo(_) => file.end().map_or(0, End::events),
-            Kind::Device(device) if device.is_console() => {
-                let input = wanted & READ != 0 && file.is_readable() && console::read_ready();
-                (if input { READ } else { 0 }) | (if file.is_writable() { WRITE } else { 0 })
-            }
-            Kind::Inotify(inotify) if inotify.is_readable() => READ,
-            Kind::Inotify(_) => 0,
-            Kind::Device(Device::Random) => READ,
-            _ => READ | WRITE,
-        }
-}
 
 /// When to give up waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
+pub enum Wait {
     /// At once.
     Never,
     /// At this time of the monotonic clock, in nanoseconds.
@@ -50,10 +30,19 @@ enum Wait {
 }
 
 impl Wait {
-    fn nanoseconds(length: u64) -> Self {
+    /// After a time in nanoseconds.
+    pub fn nanoseconds(length: u64) -> Self {
         match length {
             0 => Self::Never,
             _ => Self::Until(time::monotonic_ns().saturating_add(length)),
+        }
+    }
+
+    /// After a time in milliseconds; negative: for ever.
+    pub fn milliseconds(timeout: i32) -> Self {
+        match u64::try_from(timeout) {
+            Ok(milliseconds) => Self::nanoseconds(milliseconds * 1_000_000),
+            Err(_) => Self::Forever,
         }
     }
 
@@ -65,23 +54,79 @@ impl Wait {
         }
     }
 
-    /// Sleeps until `scan` finds something or time is up; returns its last result. `scan` says how
-    /// many descriptors are ready and whether input of the console would make it more.
-    fn until_ready(self, mut scan: impl FnMut() -> Result<(usize, bool), Errno>) -> SysResult {
-        loop {
-            let (ready, wants_input) = scan()?;
-            let deadline = match self {
-                _ if ready > 0 => return Ok(ready),
-                _ if signal::is_due() => return Err(Errno::ERESTARTNOHAND),
-                Self::Never => return Ok(0),
-                Self::Until(deadline) if time::monotonic_ns() >= deadline => return Ok(0),
-                Self::Until(deadline) => Some(deadline),
-                Self::Forever => None,
-            };
-            time::sleep_until(deadline, || {
-                signal::is_due() || wants_input && console::read_ready()
-            });
+    /// Whether time is up; otherwise when it will be.
+    pub fn deadline(self) -> Option<Option<u64>> {
+        match self {
+            Self::Never => None,
+            Self::Until(deadline) if time::monotonic_ns() >= deadline => None,
+            Self::Until(deadline) => Some(Some(deadline)),
+            Self::Forever => Some(None),
         }
+    }
+
+    /// Sleeps until `scan` finds something ready or time is up; returns its last result. `members`
+    /// calls its argument with every descriptor that is looked at.
+    fn until_ready(
+        self,
+        mut scan: impl FnMut() -> SysResult,
+        members: impl Fn(&mut dyn FnMut(i32) -> Result<(), Errno>) -> Result<(), Errno>,
+    ) -> SysResult {
+        let mut enrolled = None;
+        loop {
+            let calls = enrolled.as_ref().map(Enrolled::calls);
+            let ready = scan()?;
+            if ready > 0 {
+                return Ok(ready);
+            }
+            if signal::is_due() {
+                return Err(Errno::ERESTARTNOHAND);
+            }
+            let Some(deadline) = self.deadline() else {
+                return Ok(0);
+            };
+            let Some(calls) = calls else {
+                let mut all = Enrolled::default();
+                members(&mut |fd| all.add(fd))?;
+                enrolled = Some(all);
+                continue;
+            };
+            let called = || enrolled.as_ref().map(Enrolled::calls) != Some(calls);
+            time::sleep_until(deadline, || signal::is_due() || called());
+        }
+    }
+}
+
+/// Open files at whose queues a call waits.
+#[derive(Default)]
+struct Enrolled(Vec<File>);
+
+impl Enrolled {
+    /// Enrols at the queues of a descriptor, if it has any. `ENOMEM`.
+    fn add(&mut self, fd: i32) -> Result<(), Errno> {
+        let Ok(file) = fd::get(fd) else { return Ok(()) };
+        if let [None, None] = file.queues() {
+            return Ok(());
+        }
+        self.0.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        file.queues().into_iter().flatten().for_each(Queue::join);
+        self.0.push(file);
+        Ok(())
+    }
+
+    fn queues(&self) -> impl Iterator<Item = &Queue> {
+        self.0.iter().flat_map(|file| file.queues()).flatten()
+    }
+
+    /// Wake-ups of all the queues.
+    fn calls(&self) -> u32 {
+        self.queues()
+            .fold(0, |sum, queue| sum.wrapping_add(queue.calls()))
+    }
+}
+
+impl Drop for Enrolled {
+    fn drop(&mut self) {
+        self.queues().for_each(Queue::leave);
     }
 }
 
@@ -101,11 +146,7 @@ fn length(seconds: i64, fraction: i64, unit: u64) -> Result<u64, Errno> {
 
 /// poll(2): `timeout` is in milliseconds, negative for ever.
 pub fn poll(fds: UserPtr<pollfd>, count: u32, timeout: i32) -> SysResult {
-    let wait = match u64::try_from(timeout) {
-        Ok(milliseconds) => Wait::nanoseconds(milliseconds * 1_000_000),
-        Err(_) => Wait::Forever,
-    };
-    poll_until(fds, count as usize, wait)
+    poll_until(fds, count as usize, Wait::milliseconds(timeout))
 }
 
 /// ppoll(2).
@@ -122,7 +163,8 @@ pub fn ppoll(
     result
 }
 
-fn timespec(timeout: UserPtr<__kernel_timespec>) -> Result<Wait, Errno> {
+/// A timeout as a timespec; NULL is for ever. Errors: `EFAULT`, `EINVAL`.
+pub fn timespec(timeout: UserPtr<__kernel_timespec>) -> Result<Wait, Errno> {
     let Some(timeout) = timeout.optional() else {
         return Ok(Wait::Forever);
     };
@@ -141,7 +183,7 @@ fn report_left(timeout: UserPtr<__kernel_timespec>, wait: Wait) {
 
 /// Calls `wait` under a signal mask, if there is one; its result, or what is wrong with the mask. A
 /// signal that ends the wait is delivered before the old mask is back.
-fn under_mask(
+pub fn under_mask(
     mask: UserPtr<u64>,
     size: usize,
     wait: impl FnOnce() -> SysResult,
@@ -151,35 +193,35 @@ fn under_mask(
     }
     signal::borrow_mask(read_set(mask, size)?);
     let result = wait();
-    if result != Err(Errno::ERESTARTNOHAND) {
+    if !matches!(result, Err(Errno::ERESTARTNOHAND | Errno::EINTR)) {
         signal::return_mask();
     }
     Ok(result)
 }
 
 fn poll_until(fds: UserPtr<pollfd>, count: usize, wait: Wait) -> SysResult {
-    if count > LIMIT {
+    if count > fd::limit() {
         return Err(Errno::EINVAL);
     }
     if !access_ok(fds.address(), count * size_of::<pollfd>()) {
         return Err(Errno::EFAULT);
     }
-    wait.until_ready(|| scan_array(fds, count))
+    let members = |add: &mut dyn FnMut(i32) -> Result<(), Errno>| {
+        (0..count).try_for_each(|index| add(fds.add(index).read()?.fd))
+    };
+    wait.until_ready(|| scan_array(fds, count), members)
 }
 
 /// One look at the array: fills in all `revents`; counts those that are not 0.
-fn scan_array(fds: UserPtr<pollfd>, count: usize) -> Result<(usize, bool), Errno> {
-    let (mut ready, mut wants_input) = (0, false);
+fn scan_array(fds: UserPtr<pollfd>, count: usize) -> SysResult {
+    let mut ready = 0;
     for index in 0..count {
         let at = fds.add(index);
         let wanted = at.read()?;
         let events = u32::from(wanted.events as u16) | POLLERR | POLLHUP;
         let revents = match fd::get(wanted.fd) {
             _ if wanted.fd < 0 => 0,
-            Ok(file) => {
-                wants_input |= events & READ != 0 && file.is_readable();
-                ready_events(&file, events)
-            }
+            Ok(file) => file.events(events),
             Err(_) => POLLNVAL,
         };
         ready += usize::from(revents != 0);
@@ -188,7 +230,7 @@ fn scan_array(fds: UserPtr<pollfd>, count: usize) -> Result<(usize, bool), Errno
             ..wanted
         })?;
     }
-    Ok((ready, wants_input))
+    Ok(ready)
 }
 
 /// A set of descriptors as select(2) has it, and where it came from.
@@ -305,7 +347,11 @@ fn select_until(count: i32, from: [UserPtr<u8>; 3], wait: Wait) -> SysResult {
         Set::read(except, count)?,
     ];
     let mut results = [[0; LIMIT / 8]; 3];
-    let ready = wait.until_ready(|| scan_sets(&sets, count, &mut results))?;
+    let members = |add: &mut dyn FnMut(i32) -> Result<(), Errno>| {
+        let mut all = (0..count).filter(|&fd| sets.iter().any(|set| set.contains(fd)));
+        all.try_for_each(|fd| add(fd as i32))
+    };
+    let ready = wait.until_ready(|| scan_sets(&sets, count, &mut results), members)?;
     for (set, result) in sets.iter().zip(&results) {
         set.write(&result[..set_size(count)])?;
     }
@@ -313,12 +359,8 @@ fn select_until(count: i32, from: [UserPtr<u8>; 3], wait: Wait) -> SysResult {
 }
 
 /// One look at all members of the sets; `EBADF` when one is not open.
-fn scan_sets(
-    sets: &Sets,
-    count: usize,
-    results: &mut [[u8; LIMIT / 8]; 3],
-) -> Result<(usize, bool), Errno> {
-    let (mut ready, mut wants_input) = (0, false);
+fn scan_sets(sets: &Sets, count: usize, results: &mut [[u8; LIMIT / 8]; 3]) -> SysResult {
+    let mut ready = 0;
     for fd in 0..count {
         if !sets.iter().any(|set| set.contains(fd)) {
             continue;
@@ -328,8 +370,7 @@ fn scan_sets(
             .iter()
             .zip(SET_EVENTS)
             .filter(|(set, _)| set.contains(fd));
-        let events = ready_events(&file, chosen.fold(0, |all, (_, events)| all | events));
-        wants_input |= sets[0].contains(fd) && file.is_readable();
+        let events = file.events(chosen.fold(0, |all, (_, events)| all | events));
         for (index, set) in sets.iter().enumerate() {
             if set.contains(fd) && events & SET_EVENTS[index] != 0 {
                 results[index][fd / 8] |= 1 << (fd % 8);
@@ -337,7 +378,7 @@ fn scan_sets(
             }
         }
     }
-    Ok((ready, wants_input))
+    Ok(ready)
 }
 
 #[cfg(test)]

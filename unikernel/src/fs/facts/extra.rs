@@ -1,6 +1,7 @@
 //! The lines of `fdinfo` that only some files have: locks, and the watches of an inotify(7)
 //! descriptor.
 
+use crate::fs::event::Event;
 use crate::fs::file::Description;
 use crate::fs::inode::Kind;
 use crate::fs::lock::Mode;
@@ -37,8 +38,14 @@ pub fn lines(file: &Description, into: &mut Text) {
             into.line();
         });
     }
-    if let Kind::Inotify(inotify) = &inode.kind {
-        inotify.show(|watch| show_watch(&watch, into));
+    match &inode.kind {
+        Kind::Inotify(inotify) => inotify.show(|watch| show_watch(&watch, into)),
+        Kind::Event(Event::Counter(counter)) => {
+            let (value, semaphore) = counter.shown();
+            into.str("eventfd-count: ").hex(value, 16).line();
+            into.str("eventfd-semaphore: ").dec(semaphore.into()).line();
+        }
+        _ => {}
     }
 }
 

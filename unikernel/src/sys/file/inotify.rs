@@ -2,34 +2,16 @@
 
 use crate::errno::{Errno, SysResult};
 use crate::fs::fd::{self, File};
-use crate::fs::file::Description;
 use crate::fs::inode::{Inode, Kind};
-use crate::fs::name::Name;
 use crate::fs::notify::{Inotify, check_flags, check_mask};
-use crate::fs::pages::Quota;
 use crate::fs::path::PathBuf;
 use crate::fs::rc::Ref;
-use crate::fs::super_block::{FsType, SuperBlock};
-use crate::fs::{permission, vfs};
-use crate::sync::Exclusive;
+use crate::fs::{anon, permission, vfs};
 use crate::uaccess::UserPtr;
 use linux_raw_sys::general::{
     AT_FDCWD, AT_SYMLINK_NOFOLLOW, IN_CLOEXEC, IN_DONT_FOLLOW, IN_MASK_ADD, IN_MASK_CREATE,
     IN_ONLYDIR, O_NONBLOCK, O_RDONLY, R_OK,
 };
-
-/// What files that are no files share; made with the first.
-static ANON: Exclusive<Option<Ref<SuperBlock>>> = Exclusive::new(None);
-
-fn anon() -> Result<Ref<SuperBlock>, Errno> {
-    let mut known = ANON.lock();
-    if let Some(sb) = &*known {
-        return Ok(sb.clone());
-    }
-    let sb = Ref::new(SuperBlock::new(FsType::Anon, 0, Quota::new(None, None)))?;
-    *known = Some(sb.clone());
-    Ok(sb)
-}
 
 /// inotify_init(2).
 pub fn inotify_init() -> SysResult {
@@ -39,13 +21,8 @@ pub fn inotify_init() -> SysResult {
 /// inotify_init1(2).
 pub fn inotify_init1(flags: u32) -> SysResult {
     check_flags(flags)?;
-    let sb = anon()?;
-    // As on Linux, the mode has no type, and root is the owner whoever calls.
-    let inode = Inode::new(&sb, Kind::Inotify(Inotify::new()?), 0o600, (0, 0))?;
-    inode.count_names(1);
-    let id = vfs().cache.add_nameless(Name::Static(b""), inode.clone())?;
     let status = O_RDONLY | (flags & O_NONBLOCK);
-    let file = File::new(Description::new(id, inode, status).silent())?;
+    let file = anon::open(Kind::Inotify(Inotify::new()?), 0o600, (0, 0), status)?;
     fd::insert(file, 0, flags & IN_CLOEXEC != 0)
 }
 

@@ -5,6 +5,7 @@ use crate::fs::Stdin;
 use crate::fs::testing::{Packer, boot_with, cstr};
 use crate::sys::file::open;
 use linux_raw_sys::general::{O_PATH, O_RDWR};
+use linux_raw_sys::general::{POLLIN, POLLOUT, POLLWRNORM};
 
 fn boot() -> impl Sized {
     boot_with(Some(Packer::default().file("f", b"x")), Stdin::Null)

@@ -229,6 +229,7 @@ fn features_need_the_state_they_work_on() {
         "fpu sse2 syscall lm nopl cpuid sse4_2 lahf_lm bmi2"
     );
     let text = fake.read("cpuinfo");
-    assert!(text.starts_with("processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\nmodel name\t: unknown\nstepping\t: 7\ncpu MHz\t\t: 2596.148\nphysical id"), "{text}");
+    assert!(text.starts_with("processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\nmodel name\t: unknown\nstepping\t: 7\ncpu MHz\t\t: 2596.148\n"), "{text}");
+    assert!(text.contains("\nphysical id\t: 0\nsiblings"), "{text}");
     assert!(text.contains("\nbogomips\t: 5192.29\nclflush size\t: 64\n"));
 }
