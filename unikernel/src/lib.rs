@@ -40,6 +40,7 @@ pub mod fs;
 pub mod irq;
 pub mod lower;
 pub mod mm;
+pub mod net;
 pub mod options;
 pub mod platform;
 pub mod process;

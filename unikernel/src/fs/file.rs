@@ -156,7 +156,11 @@ impl Description {
     pub fn is_seekable(&self) -> bool {
         match &self.inode.kind {
             Kind::Device(device) => !device.is_console(),
-            Kind::Fifo(_) | Kind::Socket | Kind::Inotify(_) | Kind::Event(_) => false,
+            Kind::Fifo(_)
+            | Kind::Socket
+            | Kind::Inotify(_)
+            | Kind::Event(_)
+            | Kind::Endpoint(_) => false,
             _ => true,
         }
     }
@@ -221,6 +225,7 @@ impl Description {
             }
             Kind::Inotify(inotify) => each(parts, |part| inotify.read(part, self.is_nonblocking())),
             Kind::Event(event) => each(parts, |part| event.read(part, self.is_nonblocking())),
+            Kind::Endpoint(_) => sys::socket::read(self, parts, total),
             Kind::Dir => Err(Errno::EISDIR),
             Kind::Symlink(_) | Kind::Socket => Err(Errno::EBADF),
         }
@@ -292,6 +297,7 @@ impl Description {
                 Ok(done)
             }
             Kind::Event(event) => each(parts, |part| event.write(part, self.is_nonblocking())),
+            Kind::Endpoint(_) => sys::socket::write(self, parts, total),
             _ => Err(Errno::EBADF),
         }
     }
@@ -303,7 +309,7 @@ impl Description {
             return Err(Errno::EINVAL);
         }
         match &self.inode.kind {
-            Kind::Fifo(_) | Kind::Socket => return Err(Errno::ESPIPE),
+            Kind::Fifo(_) | Kind::Socket | Kind::Endpoint(_) => return Err(Errno::ESPIPE),
             Kind::Device(device) if device.is_console() => return Err(Errno::ESPIPE),
             // Memory devices accept every seek and stay at the start; so does a queue of events.
             Kind::Device(_) | Kind::Inotify(_) | Kind::Event(_) => return Ok(0),
@@ -345,6 +351,7 @@ impl Description {
             Kind::Fifo(_) => self.end.as_ref().map(|end| end.pipe().unread() as u64),
             Kind::Device(device) => device.available(),
             Kind::Inotify(inotify) => Some(inotify.bytes() as u64),
+            Kind::Endpoint(endpoint) => Some(endpoint.socket().unread() as u64),
             _ => None,
         }
     }

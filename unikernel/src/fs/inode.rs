@@ -18,6 +18,7 @@ use super::proc::Node;
 use super::rc::Ref;
 use super::super_block::SuperBlock;
 use crate::errno::Errno;
+use crate::net::unix::Endpoint;
 use crate::sync::Exclusive;
 use crate::time;
 use alloc::boxed::Box;
@@ -46,6 +47,8 @@ pub enum Kind {
     Inotify(Inotify),
     /// A counter, a set of files or of signals: something to wait for.
     Event(Event),
+    /// A socket: one end of a connection.
+    Endpoint(Endpoint),
     /// A file, directory or link of procfs or sysfs, made when it is looked at.
     Proc(Node),
 }
@@ -61,6 +64,7 @@ impl fmt::Debug for Kind {
             Self::Device(_) => "Device",
             Self::Inotify(_) => "Inotify",
             Self::Event(_) => "Event",
+            Self::Endpoint(_) => "Endpoint",
             Self::Proc(_) => "Proc",
         })
     }

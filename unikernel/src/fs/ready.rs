@@ -29,6 +29,7 @@ impl Description {
             Kind::Inotify(inotify) if inotify.is_readable() => READ,
             Kind::Inotify(_) => 0,
             Kind::Event(event) => event.events(),
+            Kind::Endpoint(endpoint) => endpoint.socket().events(),
             Kind::Device(Device::Random) => READ,
             _ => READ | WRITE,
         };
@@ -43,6 +44,7 @@ impl Description {
             Kind::Device(device) if device.is_console() => [Some(&console::ARRIVED), None],
             Kind::Inotify(inotify) => [Some(inotify.arrivals()), None],
             Kind::Event(event) => event.queues(),
+            Kind::Endpoint(endpoint) => endpoint.socket().queues(),
             _ => [None, None],
         }
     }
@@ -52,7 +54,7 @@ impl Description {
     pub fn can_be_watched(&self) -> bool {
         match &self.inode().kind {
             Kind::Device(device) => device.is_console() || *device == Device::Random,
-            Kind::Fifo(_) | Kind::Inotify(_) | Kind::Event(_) => true,
+            Kind::Fifo(_) | Kind::Inotify(_) | Kind::Event(_) | Kind::Endpoint(_) => true,
             _ => false,
         }
     }

@@ -21,6 +21,7 @@ pub mod process;
 pub mod random;
 pub mod sched;
 pub mod signal;
+pub mod socket;
 pub mod space;
 pub mod thread;
 pub mod xattr;

@@ -237,7 +237,7 @@ fn check(inode: &Inode, flags: u32) -> Result<(), Errno> {
     }
     permission::open(inode, flags)?;
     match &inode.kind {
-        Kind::Socket | Kind::Inotify(_) | Kind::Event(_) => Err(Errno::ENXIO),
+        Kind::Socket | Kind::Inotify(_) | Kind::Event(_) | Kind::Endpoint(_) => Err(Errno::ENXIO),
         Kind::Device(_) if inode.sb.is_nodev() => Err(Errno::EACCES),
         Kind::Device(device) => {
             device.open(access)?;
