@@ -245,8 +245,9 @@ impl Cred {
     }
 
     /// Replaces the supplementary groups, in any order. The privilege is the caller's business.
-    pub fn set_groups(&self, mut groups: alloc::vec::Vec<u32>) {
-        groups.sort_unstable();
+    pub fn set_groups(&self, groups: alloc::vec::Vec<u32>) {
+        // In place, and a tenth of the code of a sort that is faster.
+        let groups = alloc::collections::BinaryHeap::from(groups).into_sorted_vec();
         let groups = (!groups.is_empty()).then(|| Arc::from(groups));
         let old = core::mem::replace(&mut *self.groups.lock(), groups);
         drop(old);

@@ -127,8 +127,8 @@ pub struct Dcache {
     /// First dentry of each bucket; a power of two of them, or none yet.
     buckets: Vec<u32>,
     hashed: usize,
-    /// Who may go, in the order of arrival.
-    ring: [u32; EVICTABLE],
+    /// Who may go, in the order of arrival: [`EVICTABLE`] slots, made when the first comes.
+    ring: Vec<u32>,
     hand: usize,
     evicted: u64,
     /// Where whole paths lead.
@@ -148,7 +148,7 @@ impl Dcache {
             dentries: Slab::new(),
             buckets: Vec::new(),
             hashed: 0,
-            ring: [NONE; EVICTABLE],
+            ring: Vec::new(),
             hand: 0,
             evicted: 0,
             paths: Paths::new(),

@@ -63,6 +63,13 @@ impl Credentials {
         gid: u32::MAX,
     };
 
+    /// Of a message for which nobody asked: the overflow ids.
+    const UNKNOWN: Self = Self {
+        pid: 0,
+        uid: 65534,
+        gid: 65534,
+    };
+
     /// Of the process: its effective ids, as `SO_PEERCRED` shows.
     pub fn effective() -> Self {
         let cred = cred::current();
@@ -95,6 +102,13 @@ struct Message {
     sender: Option<Ref<Unix>>,
 }
 
+impl Message {
+    /// What it takes of the sender's buffer: its bytes, and about what Linux adds to them.
+    fn charge(&self) -> usize {
+        self.bytes.len().next_multiple_of(64).max(64) + 704
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Fresh,
@@ -106,7 +120,7 @@ struct State {
     phase: Phase,
     peer: Option<Ref<Unix>>,
     inbox: VecDeque<Message>,
-    /// Bytes in the inbox.
+    /// What the messages in the inbox are [charged](Message::charge).
     held: usize,
     /// Nothing more is received, or sent.
     shut: [bool; 2],
@@ -241,7 +255,10 @@ impl Unix {
     pub fn unread(&self) -> usize {
         let state = self.lock();
         match self.style {
-            Style::Stream => state.held,
+            Style::Stream => {
+                let left = |message: &Message| message.bytes.len() - message.taken;
+                state.inbox.iter().map(left).sum()
+            }
             _ => state.inbox.front().map_or(0, |first| first.bytes.len()),
         }
     }
@@ -339,20 +356,33 @@ impl Unix {
         let listens = state.phase == Phase::Listening;
         let peer = state.peer.clone();
         drop(state);
-        if !listens && peer.is_none_or(|peer| peer.has_room()) {
+        if !listens && peer.is_none_or(|peer| peer.has_much_room(self)) {
             events |= POLLOUT | POLLWRNORM;
         }
         events
     }
 
-    /// Whether something can be sent to it; what nobody will read has always room.
-    fn has_room(&self) -> bool {
+    /// Whether `sender` can send something to it; to who is closed there is always room.
+    fn has_room(&self, sender: &Self) -> bool {
+        self.room_for(sender, 1)
+    }
+
+    /// Whether poll(2) says so: three quarters of the buffer are free.
+    fn has_much_room(&self, sender: &Self) -> bool {
+        self.room_for(sender, 4)
+    }
+
+    fn room_for(&self, sender: &Self, share: usize) -> bool {
+        let size = sender.options().buffers[SEND] as usize;
         let state = self.lock();
-        let few = match self.style {
-            Style::Datagram => state.inbox.len() <= DATAGRAMS,
-            _ => true,
-        };
-        state.closed || few && state.held < state.options.buffers[RECEIVE] as usize
+        let partners = state
+            .peer
+            .as_ref()
+            .is_some_and(|peer| core::ptr::eq(&raw const **peer, sender));
+        // Not so many datagrams may wait of somebody else.
+        let few = partners || self.is_connecting() || state.inbox.len() <= DATAGRAMS;
+        let held = state.held * share;
+        state.closed || few && (held < size || share > 1 && held == size)
     }
 
     /// The queues that are woken when [`events`](Self::events) may have changed.

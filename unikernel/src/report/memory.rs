@@ -17,21 +17,28 @@ pub fn out_of_memory() -> ! {
     let touched = demand::resident(0..usize::MAX) / PAGE;
     let brk = space::parts().heap.len() / PAGE;
     let known = free + mapped + touched + brk + heap::frames() + frames::tables();
-    let mut users = [
+    let users = [
         ("mappings", mapped + touched),
         ("the break", brk),
         ("the kernel's heap", heap::frames()),
         ("page tables", frames::tables()),
         ("files, pipes and the rest", total.saturating_sub(known)),
     ];
-    users.sort_unstable_by_key(|user| core::cmp::Reverse(user.1));
     control!(
         "lintel: out of memory: {} KiB of RAM, {} KiB free; give the VM more (cargo lintel run \
          --mem MIB, qemu -m MIB)",
         total * PAGE / 1024,
         free * PAGE / 1024
     );
-    for (name, frames) in users {
+    let mut last = (usize::MAX, usize::MAX);
+    // The next after the last one, the largest first: sorting would be more code than this report.
+    while let Some((rank, &(name, frames))) = users
+        .iter()
+        .enumerate()
+        .filter(|(rank, user)| (user.1, *rank) < last)
+        .max_by_key(|(rank, user)| (user.1, *rank))
+    {
+        last = (frames, rank);
         control!("lintel:   {:>10} KiB {name}", frames * PAGE / 1024);
     }
     process::exit(KILLED)

@@ -36,6 +36,10 @@ impl Dcache {
 
     /// A slot of the ring, its former dentry evicted; `None` when all are in use.
     fn make_room(&mut self) -> Option<usize> {
+        if self.ring.is_empty() {
+            self.ring.try_reserve_exact(EVICTABLE).ok()?;
+            self.ring.resize(EVICTABLE, super::NONE);
+        }
         for _ in 0..EVICTABLE {
             let slot = self.hand;
             self.hand = (self.hand + 1) % EVICTABLE;

@@ -10,7 +10,6 @@ use crate::fs::inode::{Inode, file_type};
 use crate::fs::rc::Ref;
 use crate::fs::vfs::vfs;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 use linux_raw_sys::general::{
     IN_ACCESS, IN_ATTRIB, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_MODIFY,
     NAME_MAX, S_IFDIR, S_IFREG,
@@ -172,11 +171,11 @@ fn tell_of_unmount(cache: &Dcache, root: DentryId) {
             && watches(inode).is_some()
             && watched.try_reserve(1).is_ok()
         {
-            watched.push(inode.clone());
+            let at = watched.partition_point(|other| other.ino > inode.ino);
+            watched.insert(at, inode.clone());
         }
         at = next_in_tree(cache, root, id);
     }
-    watched.sort_unstable_by_key(|inode| Reverse(inode.ino));
     for inode in watched {
         if let Some(watches) = watches(&inode) {
             watches.unmounted(inode.is_dir());

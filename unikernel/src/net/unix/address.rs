@@ -1,6 +1,6 @@
 //! Names of sockets: paths, and abstract ones (unix(7)).
 
-use super::Unix;
+use super::{Style, Unix};
 use crate::errno::Errno;
 use crate::fs::inode::{Inode, Kind};
 use crate::fs::path::PathBuf;
@@ -56,7 +56,7 @@ impl Name {
     }
 
     /// An abstract name that is free: five digits. `ENOMEM`.
-    pub fn automatic() -> Result<Self, Errno> {
+    pub fn automatic(style: Style) -> Result<Self, Errno> {
         static LAST: Exclusive<u32> = Exclusive::new(0);
         let names = NAMES.lock();
         loop {
@@ -64,7 +64,7 @@ impl Name {
             *last = (*last + 1) & 0xf_ffff;
             let digit = |place: u32| b"0123456789abcdef"[(*last >> (4 * place) & 15) as usize];
             let name = [0, digit(4), digit(3), digit(2), digit(1), digit(0)];
-            if position(&names, Key::Abstract(&name)).is_err() {
+            if position(&names, Key::Abstract(style as u8, &name)).is_err() {
                 return Self::new(&name);
             }
         }
@@ -103,7 +103,8 @@ pub fn put(name: Option<&Name>, to: usize, room: usize) -> Result<usize, Errno> 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Key<'a> {
     Inode(u32, u64),
-    Abstract(&'a [u8]),
+    /// Styles have names of their own.
+    Abstract(u8, &'a [u8]),
 }
 
 /// A name in use.
@@ -118,7 +119,7 @@ impl Owner {
     fn key(&self) -> Key<'_> {
         match self.inode {
             Some((device, number)) => Key::Inode(device, number),
-            None => Key::Abstract(&self.name.0),
+            None => Key::Abstract(self.socket.style as u8, &self.name.0),
         }
     }
 }
@@ -169,10 +170,10 @@ fn identity(inode: &Inode) -> (u32, u64) {
     (inode.sb.device, inode.ino)
 }
 
-/// Whose a name is. Errors: `ECONNREFUSED` (nobody's), those of finding a path, `EACCES`.
-pub fn find(name: &Name) -> Result<Ref<Unix>, Errno> {
+/// Whose a name is, among those of a style if it is abstract. Errors: `ECONNREFUSED` (nobody's), those of finding a path, `EACCES`.
+pub fn find(name: &Name, style: Style) -> Result<Ref<Unix>, Errno> {
     let key = if name.is_abstract() {
-        Key::Abstract(&name.0)
+        Key::Abstract(style as u8, &name.0)
     } else {
         let mut buffer = PathBuf::new();
         let path = buffer.copy(&name.0)?;

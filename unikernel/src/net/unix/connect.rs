@@ -21,7 +21,7 @@ pub fn bind(socket: &Ref<Unix>, name: Option<Name>, mode: u32) -> Result<(), Err
     }
     let name = match name {
         Some(name) => name,
-        None => Name::automatic()?,
+        None => Name::automatic(socket.style)?,
     };
     address::claim(socket, &name, mode)?;
     socket.lock().name = Some(name);
@@ -96,7 +96,7 @@ impl Unix {
 /// listens), `EAGAIN` (too many wait), `EINTR`, `EPERM` (a datagram socket that is connected to
 /// another), `ENOMEM`.
 pub fn connect(socket: &Ref<Unix>, name: &Name, nonblocking: bool) -> Result<(), Errno> {
-    let target = address::find(name)?;
+    let target = address::find(name, socket.style)?;
     if target.style != socket.style {
         return Err(Errno::EPROTOTYPE);
     }
@@ -106,11 +106,6 @@ pub fn connect(socket: &Ref<Unix>, name: &Name, nonblocking: bool) -> Result<(),
         drop(before);
         socket.changed();
         return Ok(());
-    }
-    match socket.lock().phase {
-        Phase::Fresh => {}
-        Phase::Connected => return Err(Errno::EISCONN),
-        Phase::Listening => return Err(Errno::EINVAL),
     }
     let server = Unix::new(socket.style)?;
     loop {
@@ -123,6 +118,8 @@ pub fn connect(socket: &Ref<Unix>, name: &Name, nonblocking: bool) -> Result<(),
             let name = state.name.clone();
             let credentials = state.peer_credentials;
             drop(state);
+            // As late as on Linux.
+            may_connect(socket)?;
             meet(socket, &server, name, credentials);
             target.lock().pending.push_back(Endpoint::new(server));
             target.readable.wake();
@@ -137,6 +134,14 @@ pub fn connect(socket: &Ref<Unix>, name: &Name, nonblocking: bool) -> Result<(),
             let state = target.lock();
             state.shut[RECEIVE] || state.pending.len() <= state.backlog
         })?;
+    }
+}
+
+fn may_connect(socket: &Unix) -> Result<(), Errno> {
+    match socket.lock().phase {
+        Phase::Fresh => Ok(()),
+        Phase::Connected => Err(Errno::EISCONN),
+        Phase::Listening => Err(Errno::EINVAL),
     }
 }
 

@@ -159,8 +159,8 @@ fn nothing(state: &mut State) -> Result<bool, Errno> {
     }
 }
 
-/// Receives from the messages of a stream. What comes with open files is not received together with
-/// what came before, nor with what comes behind it. Whether that is all.
+/// Receives from the messages of a stream. What comes behind open files is not received together
+/// with them, nor what one sent with what another did. Whether that is all.
 fn stream(
     state: &mut State,
     sink: &mut Sink<'_>,
@@ -173,7 +173,7 @@ fn stream(
         && let Some(message) = state.inbox.get_mut(at)
     {
         let stops = !message.files.is_empty();
-        if received.count > 0 && (stops || received.from != Some(message.from)) {
+        if received.count > 0 && received.from != Some(message.from) {
             return Ok(true);
         }
         let bytes = &message.bytes[message.taken..];
@@ -187,9 +187,8 @@ fn stream(
         } else {
             received.files = core::mem::take(&mut message.files);
             message.taken += copied;
-            let ends = message.taken == message.bytes.len();
-            state.held -= copied;
-            if ends {
+            if message.taken == message.bytes.len() {
+                state.held -= message.charge();
                 state.inbox.pop_front();
             }
         }
@@ -227,7 +226,7 @@ fn one(
         let Some(first) = state.inbox.pop_front() else {
             return Ok(false);
         };
-        state.held -= first.bytes.len();
+        state.held -= first.charge();
         taken = first;
         &taken
     };

@@ -20,8 +20,8 @@ pub struct Outgoing<'a> {
     pub total: usize,
     /// Open files that go with the first of them.
     pub files: Vec<File>,
-    /// Who sends.
-    pub from: Credentials,
+    /// Who sends, if the program says so.
+    pub from: Option<Credentials>,
     /// Whom to; `None` for the partner.
     pub to: Option<Name>,
 }
@@ -124,16 +124,16 @@ fn piece(
     source: &mut Source<'_>,
     most: usize,
     files: &mut Vec<File>,
-    from: Credentials,
+    from: Option<Credentials>,
     nonblocking: bool,
 ) -> SysResult {
     let peer = partner(socket)?;
-    if !peer.has_room() {
+    if !peer.has_room(socket) {
         if nonblocking {
             return Err(Errno::EAGAIN);
         }
         socket.wait(&socket.writable, SEND, || {
-            peer.has_room() || socket.lock().shut[SEND]
+            peer.has_room(socket) || socket.lock().shut[SEND]
         })?;
         return piece(socket, source, most, files, from, nonblocking);
     }
@@ -145,18 +145,27 @@ fn piece(
             bytes,
             taken: 0,
             files: core::mem::take(files),
-            from,
+            from: sender_of(socket, &peer, from),
             sender: None,
         },
     )?;
     Ok(sent)
 }
 
+/// Who a message says sends it: nobody, where neither side asks for it.
+fn sender_of(socket: &Unix, to: &Unix, said: Option<Credentials>) -> Credentials {
+    match said {
+        Some(from) => from,
+        None if socket.options().credentials || to.options().credentials => Credentials::real(),
+        None => Credentials::UNKNOWN,
+    }
+}
+
 /// Puts a message into an inbox. `ENOMEM`.
 fn deliver(to: &Unix, message: Message) -> Result<(), Errno> {
     let mut state = to.lock();
     state.inbox.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-    state.held += message.bytes.len();
+    state.held += message.charge();
     state.inbox.push_back(message);
     drop(state);
     to.readable.wake();
@@ -176,7 +185,7 @@ fn message(socket: &Ref<Unix>, out: Outgoing<'_>, nonblocking: bool) -> SysResul
     let to = match (socket.style, out.to) {
         (Style::Packets, _) => partner(socket)?,
         (_, Some(name)) => {
-            let to = address::find(&name)?;
+            let to = address::find(&name, Style::Datagram)?;
             if to.style != Style::Datagram {
                 return Err(Errno::EPROTOTYPE);
             }
@@ -201,7 +210,7 @@ fn message(socket: &Ref<Unix>, out: Outgoing<'_>, nonblocking: bool) -> SysResul
             bytes,
             taken: 0,
             files: out.files,
-            from: out.from,
+            from: sender_of(socket, &to, out.from),
             sender: (socket.style == Style::Datagram).then(|| socket.clone()),
         },
     )?;
@@ -225,14 +234,14 @@ fn wait_for_room(socket: &Ref<Unix>, to: &Ref<Unix>, nonblocking: bool) -> Resul
         if shut {
             return Err(Errno::EPIPE);
         }
-        if to.has_room() {
+        if to.has_room(socket) {
             return Ok(());
         }
         if nonblocking {
             return Err(Errno::EAGAIN);
         }
         socket.wait(&to.room, SEND, || {
-            to.has_room() || to.lock().shut[super::RECEIVE] || socket.lock().shut[SEND]
+            to.has_room(socket) || to.lock().shut[super::RECEIVE] || socket.lock().shut[SEND]
         })?;
     }
 }

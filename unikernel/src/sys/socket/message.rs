@@ -84,7 +84,7 @@ pub fn write(
         parts,
         total,
         files: Vec::new(),
-        from: Credentials::real(),
+        from: None,
         to: None,
     };
     let socket = endpoint.socket();
@@ -117,7 +117,7 @@ pub fn sendto(
         parts: &mut [UserSlice::new(bytes, len)].into_iter(),
         total: len,
         files: Vec::new(),
-        from: Credentials::real(),
+        from: None,
         to,
     };
     send(&file, out, flags)
@@ -154,8 +154,8 @@ fn parts(header: &Header) -> Result<Parts, Errno> {
 }
 
 /// The control messages of what is sent: open files, and who sends.
-fn read_control(header: &Header) -> Result<(Vec<File>, Credentials), Errno> {
-    let (mut files, mut from) = (Vec::new(), Credentials::real());
+fn read_control(header: &Header) -> Result<(Vec<File>, Option<Credentials>), Errno> {
+    let (mut files, mut from) = (Vec::new(), None);
     let mut at = 0;
     while header.control != 0 && header.control_len - at >= CONTROL {
         let start = header.control + at;
@@ -166,7 +166,7 @@ fn read_control(header: &Header) -> Result<(Vec<File>, Credentials), Errno> {
         let data = UserSlice::new(start + CONTROL, control.len - CONTROL);
         match (control.level, control.kind) {
             (SOL_SOCKET, SCM_RIGHTS) => read_files(data, &mut files)?,
-            (SOL_SOCKET, SCM_CREDENTIALS) => from = read_credentials(data)?,
+            (SOL_SOCKET, SCM_CREDENTIALS) => from = Some(read_credentials(data)?),
             (SOL_SOCKET, _) => return Err(Errno::EINVAL),
             _ => {}
         }
