@@ -43,13 +43,17 @@ pub fn decode(code: &[u8]) -> Option<Instruction> {
         0x01 | 0x03 | 0x09 | 0x0b | 0x21 | 0x23 | 0x29 | 0x2b | 0x31 | 0x33 | 0x39 | 0x3b => {
             with_operand(code, at, 0, true)?
         }
-        0x85 => with_operand(code, at, 0, true)?,
+        // test.
+        0x84 | 0x85 => with_operand(code, at, 0, true)?,
+        0xf6 if group(code, at)? == 0 => with_operand(code, at, 1, true)?,
+        0xf7 if group(code, at)? == 0 => with_operand(code, at, 4, true)?,
         // mov, lea, movsxd.
-        0x63 | 0x89 | 0x8b | 0x8d => with_operand(code, at, 0, false)?,
+        0x63 | 0x88..=0x8b | 0x8d => with_operand(code, at, 0, false)?,
         // Group 1 with an immediate; adc and sbb (2, 3) read the carry.
-        0x83 => with_operand(code, at, 1, !matches!(group(code, at)?, 2 | 3))?,
+        0x80 | 0x83 => with_operand(code, at, 1, !matches!(group(code, at)?, 2 | 3))?,
         0x81 => with_operand(code, at, 4, !matches!(group(code, at)?, 2 | 3))?,
-        // mov r/m, imm32.
+        // mov r/m, imm8 and imm32.
+        0xc6 if group(code, at)? == 0 => with_operand(code, at, 1, false)?,
         0xc7 if group(code, at)? == 0 => with_operand(code, at, 4, false)?,
         // cmp eax, imm32 / cmp rax, imm32.
         0x3d => (at + 5, Kind::Plain, true),
@@ -137,6 +141,11 @@ mod tests {
         is(&[0x48, 0xc7, 0x44, 0x24, 8, 1, 2, 3, 4], 9, Kind::Plain);
         is(&[0x48, 0x89, 0x05, 1, 2, 3, 4], 7, Kind::RipRelative(3));
         is(&[0x83, 0x3d, 1, 2, 3, 4, 5], 7, Kind::RipRelative(2));
+        is(&[0xc6, 0x05, 1, 2, 3, 4, 0], 7, Kind::RipRelative(2));
+        is(&[0x80, 0xbb, 0xf8, 8, 0, 0, 0], 7, Kind::Plain);
+        is(&[0x41, 0xf6, 0x44, 0x24, 8, 0x40], 6, Kind::Plain);
+        is(&[0x84, 0xc0], 2, Kind::Plain);
+        is(&[0x44, 0x88, 0x20], 3, Kind::Plain);
         is(&[0x74, 0x24], 2, Kind::Branch(4));
         is(&[0x0f, 0x87, 1, 2, 3, 4], 6, Kind::Branch(7));
         is(&[0xc3], 1, Kind::Return);
@@ -148,7 +157,10 @@ mod tests {
 
     #[test]
     fn what_is_not_known_or_not_complete_is_refused() {
-        let refused: [&[u8]; 8] = [
+        let refused: [&[u8]; 10] = [
+            // not, and a mov that is another instruction.
+            &[0xf6, 0x10],
+            &[0xc6, 0xf8, 0],
             &[],
             &[0x48],
             &[0x48, 0x3d, 0, 0xf0, 0xff],
