@@ -55,5 +55,6 @@ pub mod start;
 pub mod sync;
 pub mod sys;
 pub mod time;
+pub mod timer;
 pub mod uaccess;
 pub mod wait;

@@ -5,6 +5,7 @@ mod capabilities;
 mod credentials;
 mod limits;
 mod machine;
+mod relatives;
 
 use lintel as _;
 
@@ -22,6 +23,7 @@ fn main() -> io::Result<()> {
         ("limits", limits::run),
         ("random", machine::random),
         ("odd", odd_calls),
+        ("relatives", relatives::run),
         ("name", capabilities::name),
         ("ids", credentials::ids),
         ("groups", credentials::groups),

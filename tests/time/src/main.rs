@@ -1,9 +1,11 @@
 //! Clocks and sleeps. What is measured is printed as `true` or `ok`, never as a number.
 //!
-//! Arguments name sections: `clocks agree resolution sleep until errors`. Without one, all are run.
+//! Arguments name sections: `clocks agree resolution sleep until errors interval posix files
+//! many`. Without one, all are run.
 
 mod clocks;
 mod sleep;
+mod timers;
 
 use lintel as _;
 
@@ -18,5 +20,9 @@ fn main() -> io::Result<()> {
         ("sleep", sleep::relative),
         ("until", sleep::until),
         ("errors", sleep::errors),
+        ("interval", timers::interval),
+        ("posix", timers::posix),
+        ("files", timers::files),
+        ("many", timers::many),
     ])
 }

@@ -1,12 +1,15 @@
-//! Files that are no files but events: eventfd(2), epoll(7), signalfd(2).
+//! Files that are no files but events: eventfd(2), epoll(7), signalfd(2),
+//! timerfd_create(2).
 //!
 //! - [`counter`]: a number that is read and added to;
 //! - [`epoll`]: many files, and which of them are ready;
-//! - [`signals`]: signals that are read.
+//! - [`signals`]: signals that are read;
+//! - [`timerfd`]: a timer whose expirations are read.
 
 pub mod counter;
 pub mod epoll;
 pub mod signals;
+pub mod timerfd;
 
 use crate::errno::{Errno, SysResult};
 use crate::uaccess::UserSlice;
@@ -14,6 +17,7 @@ use crate::wait::Queue;
 use counter::Counter;
 use epoll::Epoll;
 use signals::Signals;
+use timerfd::TimerFd;
 
 /// One of them.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub enum Event {
     Epoll(Epoll),
     /// signalfd(2).
     Signals(Signals),
+    /// timerfd_create(2).
+    Timer(TimerFd),
 }
 
 impl Event {
@@ -33,6 +39,7 @@ impl Event {
             Self::Counter(_) => "anon_inode:[eventfd]",
             Self::Epoll(_) => "anon_inode:[eventpoll]",
             Self::Signals(_) => "anon_inode:[signalfd]",
+            Self::Timer(_) => "anon_inode:[timerfd]",
         }
     }
 
@@ -41,6 +48,7 @@ impl Event {
         match self {
             Self::Counter(counter) => counter.read(part, nonblocking),
             Self::Signals(signals) => signals.read(part, nonblocking),
+            Self::Timer(timer) => timer.read(part, nonblocking),
             Self::Epoll(_) => Err(Errno::EINVAL),
         }
     }
@@ -49,7 +57,7 @@ impl Event {
     pub fn write(&self, part: UserSlice, nonblocking: bool) -> SysResult {
         match self {
             Self::Counter(counter) => counter.write(part, nonblocking),
-            Self::Signals(_) | Self::Epoll(_) => Err(Errno::EINVAL),
+            Self::Signals(_) | Self::Epoll(_) | Self::Timer(_) => Err(Errno::EINVAL),
         }
     }
 
@@ -59,6 +67,7 @@ impl Event {
             Self::Counter(counter) => counter.events(),
             Self::Epoll(epoll) => epoll.events(),
             Self::Signals(signals) => signals.events(),
+            Self::Timer(timer) => timer.events(),
         }
     }
 
@@ -68,6 +77,7 @@ impl Event {
             Self::Counter(counter) => counter.queues(),
             Self::Epoll(epoll) => [Some(epoll.queue()), None],
             Self::Signals(signals) => [Some(signals.queue()), None],
+            Self::Timer(timer) => [Some(timer.queue()), None],
         }
     }
 }

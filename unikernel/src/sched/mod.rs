@@ -76,6 +76,13 @@ pub fn init(stack: usize, now: u64) {
     unsafe { MAIN.fpu.set_area(MAIN_AREA.0.get() as usize) };
 }
 
+/// A timer of the program has a new deadline.
+pub fn arm_timer() {
+    if cfg!(not(test)) {
+        without_interrupts(sleep::arm);
+    }
+}
+
 /// Sleeps until `ready()` or until CLOCK_MONOTONIC reaches `deadline` (ns). Returns whether it was
 /// `ready()`, which is looked at again after every interrupt and every [`stir`].
 pub fn sleep_until(deadline: Option<u64>, ready: impl Fn() -> bool) -> bool {

@@ -4,6 +4,7 @@ use super::thread::{State, Thread};
 use super::{run, tick};
 use crate::platform::platform;
 use crate::time::monotonic_ns;
+use crate::timer;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
@@ -50,8 +51,17 @@ fn first() -> Option<&'static Thread> {
     unsafe { FIRST.load(Relaxed).as_ref() }
 }
 
+/// The first deadline, of a sleeper or of a timer; `u64::MAX` when there is none.
+fn next() -> u64 {
+    let sleeper = first().map_or(u64::MAX, |thread| thread.deadline.load(Relaxed));
+    sleeper.min(timer::first())
+}
+
 /// Makes those ready whose time has come. From the timer interrupt and before a halt.
 fn expire() {
+    if timer::first() != u64::MAX {
+        timer::expire();
+    }
     while let Some(thread) = first() {
         if thread.deadline.load(Relaxed) > monotonic_ns() {
             break;
@@ -76,9 +86,7 @@ pub fn on_timer() {
 
 /// Sets the timer for the first deadline, if it would fire too late.
 pub fn arm() {
-    let Some(deadline) = first().map(|thread| thread.deadline.load(Relaxed)) else {
-        return;
-    };
+    let deadline = next();
     if deadline < ARMED.load(Relaxed) && !tick::is_on() {
         ARMED.store(deadline, Relaxed);
         platform().set_timer(deadline.saturating_sub(monotonic_ns()).max(1));
@@ -97,7 +105,7 @@ pub fn before_halt() -> bool {
     if !run::is_alone() {
         return false;
     }
-    if first().is_some() {
+    if next() != u64::MAX {
         tick::end_for_sleep();
     }
     arm();

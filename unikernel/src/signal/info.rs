@@ -88,6 +88,24 @@ impl SigInfo {
         info
     }
 
+    /// Whether both are from one POSIX timer.
+    pub const fn is_of_same_timer(&self, other: &Self) -> bool {
+        self.signo == other.signo
+            && self.code == code::SI_TIMER
+            && self.fields[0] as u32 == other.fields[0] as u32
+    }
+
+    /// Of a POSIX timer: expirations missed.
+    pub const fn overrun(&self) -> u64 {
+        self.fields[0] >> 32
+    }
+
+    /// Sets them; there are at most 2^31-1 (DELAYTIMER_MAX).
+    pub fn set_overrun(&mut self, overrun: u64) {
+        let overrun = overrun.min(i32::MAX as u64);
+        self.fields[0] = self.fields[0] & 0xffff_ffff | overrun << 32;
+    }
+
     /// As a whole `siginfo_t`.
     pub const fn words(&self) -> [u64; SIZE / 8] {
         let mut words = [0; SIZE / 8];

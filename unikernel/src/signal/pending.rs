@@ -192,6 +192,25 @@ impl Pending {
         self.unlink(pool, before, index)
     }
 
+    /// The pending signal of a POSIX timer stands for `times` more expirations; for how many beside
+    /// one. `None` when none is pending.
+    pub fn expired_again(&mut self, pool: &mut Pool, timer: &SigInfo, times: u64) -> Option<u64> {
+        if self.set & bit(timer.signo as u32) == 0 {
+            return None;
+        }
+        let mut index = self.head;
+        while index != NONE {
+            let Entry { info, next } = pool.at(index);
+            if info.is_of_same_timer(timer) {
+                let overrun = info.overrun() + times;
+                info.set_overrun(overrun);
+                return Some(overrun);
+            }
+            index = *next;
+        }
+        None
+    }
+
     /// The first queued signal that is the consequence of an instruction.
     pub fn synchronous(&mut self, pool: &mut Pool, among: u64) -> Option<u32> {
         let mut index = self.head;

@@ -17,7 +17,7 @@ use linux_raw_sys::general::{
 };
 
 /// Gives a new one a descriptor; `flags` may have `O_NONBLOCK` and `O_CLOEXEC`.
-fn open(event: Event, flags: u32) -> SysResult {
+pub fn open(event: Event, flags: u32) -> SysResult {
     let status = O_RDWR | flags & O_NONBLOCK;
     let file = anon::open(Kind::Event(event), 0o600, (0, 0), status)?;
     fd::insert(file, 0, flags & O_CLOEXEC != 0)

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod copy;
 pub mod dir;
 pub mod event;
+pub mod family;
 pub mod fast;
 pub mod file;
 pub mod futex;
@@ -24,6 +25,7 @@ pub mod signal;
 pub mod socket;
 pub mod space;
 pub mod thread;
+pub mod timer;
 pub mod xattr;
 
 use crate::platform::registered;

@@ -1,0 +1,160 @@
+//! What a process without relatives can say about them: waiting, groups and sessions, what it and
+//! they have used.
+
+use crate::errno::{Errno, SysResult};
+use crate::process::PID;
+use crate::sched;
+use crate::time::{self, NANOS};
+use crate::uaccess::{Pod, UserPtr};
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use linux_raw_sys::general::{
+    __WALL, __WCLONE, __WNOTHREAD, P_ALL, P_PGID, P_PID, P_PIDFD, WCONTINUED, WEXITED, WNOHANG,
+    WNOWAIT, WSTOPPED,
+};
+
+/// Options that wait4(2) and waitid(2) both know.
+const COMMON: u32 = WNOHANG | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
+
+/// wait4(2): there are no children.
+pub fn wait4(pid: i32, _status: usize, options: u32, _usage: usize) -> SysResult {
+    if options & !(COMMON | WSTOPPED) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    // -i32::MIN is no group.
+    Err(if pid == i32::MIN {
+        Errno::ESRCH
+    } else {
+        Errno::ECHILD
+    })
+}
+
+/// waitid(2): there are no children.
+pub fn waitid(kind: u32, id: i32, _info: usize, options: u32, _usage: usize) -> SysResult {
+    let states = WEXITED | WSTOPPED | WCONTINUED;
+    if options & !(COMMON | WEXITED | WSTOPPED | WNOWAIT) != 0 || options & states == 0 {
+        return Err(Errno::EINVAL);
+    }
+    match kind {
+        P_ALL => {}
+        P_PID if id > 0 => {}
+        P_PGID if id >= 0 => {}
+        P_PIDFD if id >= 0 => return Err(Errno::EBADF),
+        _ => return Err(Errno::EINVAL),
+    }
+    Err(Errno::ECHILD)
+}
+
+/// setpgid(2): the process leads its session, so its group stays.
+pub fn setpgid(pid: i32, group: i32) -> SysResult {
+    if group < 0 {
+        return Err(Errno::EINVAL);
+    }
+    match pid {
+        0 | PID => Err(Errno::EPERM),
+        _ => Err(Errno::ESRCH),
+    }
+}
+
+/// setsid(2): the process leads a group already.
+pub fn setsid() -> SysResult {
+    Err(Errno::EPERM)
+}
+
+/// The personality that is kept.
+static PERSONALITY: AtomicU32 = AtomicU32::new(0);
+
+/// personality(2): kept, and of no effect; all ones only ask.
+pub fn personality(wanted: u32) -> SysResult {
+    let before = PERSONALITY.load(Relaxed);
+    if wanted != u32::MAX {
+        PERSONALITY.store(wanted, Relaxed);
+    }
+    Ok(before as usize)
+}
+
+/// `struct rusage`: two times of seconds and microseconds, and fourteen counts.
+type Usage = [u64; 18];
+
+// SAFETY: an array of integers.
+unsafe impl Pod for Usage {}
+
+const USAGE_SELF: i32 = 0;
+const USAGE_CHILDREN: i32 = -1;
+const USAGE_THREAD: i32 = 1;
+
+fn cpu_ns() -> u64 {
+    time::monotonic_ns().saturating_sub(time::slept_ns())
+}
+
+/// getrusage(2): CPU time, all of it as the user's, since no ring is crossed; the rest is not
+/// counted.
+pub fn getrusage(who: i32, to: UserPtr<Usage>) -> SysResult {
+    let mut usage = [0; 18];
+    let used = match who {
+        USAGE_SELF => cpu_ns(),
+        USAGE_THREAD => sched::current().cpu_ns(),
+        USAGE_CHILDREN => 0,
+        _ => return Err(Errno::EINVAL),
+    };
+    let (seconds, rest) = time::split(used);
+    usage[0] = seconds;
+    usage[1] = u64::from(rest / 1000);
+    to.write(&usage)?;
+    Ok(0)
+}
+
+/// Ticks of times(2) in a second.
+const TICKS: u64 = 100;
+
+/// times(2): CPU time of the process, all as the user's, and of no children; ticks since boot.
+pub fn times(to: UserPtr<[u64; 4]>) -> SysResult {
+    const TICK: u64 = NANOS / TICKS;
+    if let Some(to) = to.optional() {
+        let to = to.cast::<[u64; 2]>();
+        to.write_pair(cpu_ns() / TICK, 0)?;
+        to.add(1).write_pair(0, 0)?;
+    }
+    Ok((time::monotonic_ns() / TICK) as usize)
+}
+
+/// Commands of membarrier(2).
+mod barrier {
+    pub const QUERY: u32 = 0;
+    pub const GLOBAL: u32 = 1 << 0;
+    pub const GLOBAL_EXPEDITED: u32 = 1 << 1;
+    pub const REGISTER_GLOBAL: u32 = 1 << 2;
+    pub const PRIVATE: u32 = 1 << 3;
+    pub const REGISTER_PRIVATE: u32 = 1 << 4;
+    pub const PRIVATE_SYNC: u32 = 1 << 5;
+    pub const REGISTER_PRIVATE_SYNC: u32 = 1 << 6;
+}
+
+/// What was registered for.
+static REGISTERED: AtomicU32 = AtomicU32::new(0);
+
+/// membarrier(2): with one CPU, whoever runs again has gone through a switch, which is a barrier.
+pub fn membarrier(command: u32, flags: u32, _cpu: u32) -> SysResult {
+    use barrier::*;
+    const ALL: u32 = GLOBAL
+        | GLOBAL_EXPEDITED
+        | REGISTER_GLOBAL
+        | PRIVATE
+        | REGISTER_PRIVATE
+        | PRIVATE_SYNC
+        | REGISTER_PRIVATE_SYNC;
+    if flags != 0 {
+        return Err(Errno::EINVAL);
+    }
+    match command {
+        QUERY => Ok(ALL as usize),
+        GLOBAL | GLOBAL_EXPEDITED => Ok(0),
+        REGISTER_GLOBAL | REGISTER_PRIVATE | REGISTER_PRIVATE_SYNC => {
+            REGISTERED.fetch_or(command, Relaxed);
+            Ok(0)
+        }
+        // Each is registered for by the command above it.
+        PRIVATE | PRIVATE_SYNC if REGISTERED.load(Relaxed) & (command << 1) != 0 => Ok(0),
+        PRIVATE | PRIVATE_SYNC => Err(Errno::EPERM),
+        _ => Err(Errno::EINVAL),
+    }
+}
