@@ -11,7 +11,7 @@ use crate::errno::Errno;
 use crate::fs::rc::Ref;
 use crate::sched;
 use crate::signal::SigInfo;
-use crate::signal::{Target, send, send_expired};
+use crate::signal::{Target, add_overrun, send};
 use crate::sync::SpinLock;
 use crate::time::monotonic_ns;
 use crate::wait::Queue;
@@ -43,6 +43,8 @@ pub struct Timer {
     place: AtomicUsize,
     /// Expirations that were not read, or that the last signal stands for beside one.
     count: AtomicU64,
+    /// What the signal before the last stood for beside one.
+    accepted: AtomicU64,
     expired: Queue,
 }
 
@@ -65,6 +67,7 @@ impl Timer {
             interval: AtomicU64::new(0),
             place: AtomicUsize::new(heap::NOWHERE),
             count: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
             expired: Queue::new(),
         })?;
         if let Err(error) = HEAP.lock().admit() {
@@ -83,6 +86,7 @@ impl Timer {
         self.deadline.store(deadline, Relaxed);
         self.interval.store(interval, Relaxed);
         self.count.store(0, Relaxed);
+        self.accepted.store(0, Relaxed);
         if deadline != 0 {
             heap.insert(self);
         }
@@ -112,6 +116,17 @@ impl Timer {
         self.count.load(Relaxed)
     }
 
+    /// Expirations that the last accepted signal stood for beside one.
+    pub fn overrun(&self) -> u64 {
+        let Action::Signal(target, info) = self.action else {
+            return 0;
+        };
+        crate::cpu::without_interrupts(|| match add_overrun(target, &info, 0) {
+            Some(_) => self.accepted.load(Relaxed),
+            None => self.count(),
+        })
+    }
+
     /// Takes the count.
     pub fn take_count(&self) -> u64 {
         crate::cpu::without_interrupts(|| self.count.swap(0, Relaxed))
@@ -129,7 +144,15 @@ impl Timer {
             // Standard signals are always sent, or pending already.
             Action::Alarm(info) => drop(send(Target::Process, info)),
             Action::Signal(target, info) => {
-                let overrun = send_expired(target, info, times);
+                let overrun = add_overrun(target, &info, times).unwrap_or_else(|| {
+                    // The one before was accepted, or this is the first.
+                    self.accepted.store(self.count(), Relaxed);
+                    let mut info = info;
+                    info.set_overrun(times - 1);
+                    // Without an entry for it, it is lost, as on Linux without memory.
+                    let _ = send(target, info);
+                    times - 1
+                });
                 self.count.store(overrun, Relaxed);
             }
             Action::Count => {

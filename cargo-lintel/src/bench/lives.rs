@@ -252,7 +252,8 @@ mod tests {
     #[test]
     fn ticks_are_found() {
         let output = "x\nmmap_fault\t1234\t4096\tok\n";
-        assert_eq!(ticks(output, "mmap_fault"), Some((1234, 4096)));
+        assert_eq!(ticks(output, "mmap_fault"), Some(Some((1234, 4096))));
+        assert_eq!(ticks("nanosleep_100us ok\n", "nanosleep_100us"), Some(None));
         assert_eq!(ticks("getpid2\t1\t1\tok\n", "getpid"), None);
         assert_eq!(
             ticks("getpid\t-\t-\tmissing getpid ENOSYS\n", "getpid"),

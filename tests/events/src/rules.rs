@@ -73,11 +73,11 @@ pub fn run() -> io::Result<()> {
         );
         println!(
             "not an epoll {}",
-            answer(libc::epoll_wait(event.as_raw_fd(), 1 as *mut _, 1, 0))
+            answer(libc::epoll_wait(event.as_raw_fd(), 4096 as *mut _, 1, 0))
         );
         println!(
             "not open {}",
-            answer(libc::epoll_wait(999, 1 as *mut _, 1, 0))
+            answer(libc::epoll_wait(999, 4096 as *mut _, 1, 0))
         );
         println!(
             "size {} flags {}",

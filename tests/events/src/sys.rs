@@ -52,10 +52,8 @@ pub fn epoll() -> OwnedFd {
 pub fn pipe() -> [OwnedFd; 2] {
     let mut ends = [0; 2];
     // SAFETY: room for two descriptors.
-    assert_eq!(
-        unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK) },
-        0
-    );
+    let made = unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK) };
+    assert_eq!(made, 0);
     ends.map(owned)
 }
 

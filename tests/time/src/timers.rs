@@ -142,7 +142,7 @@ pub fn interval() -> io::Result<()> {
             "bad {}",
             answer(libc::setitimer(
                 libc::ITIMER_REAL,
-                8 as *const _,
+                16 as *const _,
                 null_mut()
             ))
         );

@@ -10,7 +10,7 @@
 //! callers look at their condition again.
 
 mod birth;
-pub mod fpu;
+pub(crate) mod fpu;
 #[cfg(test)]
 mod host;
 mod leave;

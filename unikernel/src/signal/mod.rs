@@ -26,7 +26,7 @@ pub use exception::{is_of_library, raise as raise_exception};
 pub(crate) use exit::{EXIT, on_exit, on_exit_again};
 pub use exit::{after_interrupt, caller_sp, stepped};
 pub use info::SigInfo;
-pub use send::{Target, ended, inherit, send, send_expired, send_process};
+pub use send::{Target, add_overrun, ended, inherit, send, send_process};
 pub use stack::AltStack;
 pub use window::close as close_window;
 

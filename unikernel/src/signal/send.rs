@@ -31,28 +31,20 @@ pub fn send(target: Target, info: SigInfo) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Sends the signal of a POSIX timer that has expired `times` times. While its last one is pending,
-/// that one stands for these, too. How many it stands for beside one.
-pub fn send_expired(target: Target, info: SigInfo, times: u64) -> u64 {
-    let known = with_process(|process| {
+/// The pending signal of a POSIX timer, if there is one, stands for `times` more expirations; for
+/// how many beside one.
+pub fn add_overrun(target: Target, info: &SigInfo, times: u64) -> Option<u64> {
+    with_process(|process| {
         let Process { shared, pool, .. } = process;
         match target {
-            Target::Process => shared.expired_again(pool, &info, times),
+            Target::Process => shared.expired_again(pool, info, times),
             Target::Thread(thread) => {
                 // SAFETY: the guard is taken, and this is the only reference.
                 let state = unsafe { &mut *thread.signals.0.get() };
-                state.pending.expired_again(pool, &info, times)
+                state.pending.expired_again(pool, info, times)
             }
         }
-    });
-    let overrun = known.unwrap_or(times - 1);
-    if known.is_none() {
-        let mut info = info;
-        info.set_overrun(overrun);
-        // Without an entry for it, it is lost, as on Linux without memory.
-        let _ = send(target, info);
-    }
-    overrun
+    })
 }
 
 /// Sends a signal to the process.

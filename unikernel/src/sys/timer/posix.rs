@@ -79,7 +79,7 @@ pub fn timer_create(clock: u32, event: UserPtr<Event>, to: UserPtr<i32>) -> SysR
     let real = match clock {
         CLOCK_REALTIME => true,
         CLOCK_MONOTONIC | CLOCK_BOOTTIME => false,
-        0..=CLOCK_TAI => return Err(Errno::EOPNOTSUPP),
+        1..=CLOCK_TAI => return Err(Errno::EOPNOTSUPP),
         _ => return Err(Errno::EINVAL),
     };
     let event = event.optional().map(UserPtr::read).transpose()?;
@@ -116,7 +116,7 @@ pub fn timer_gettime(number: i32, to: UserPtr<Spec>) -> SysResult {
 /// timer_getoverrun(2): expirations that the last signal stood for beside one.
 pub fn timer_getoverrun(number: i32) -> SysResult {
     let (timer, _) = get(number)?;
-    Ok(timer.count().min(i32::MAX as u64) as usize)
+    Ok(timer.overrun().min(i32::MAX as u64) as usize)
 }
 
 /// timer_delete(2).
