@@ -14,10 +14,10 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "setsockopt",
-        "setsockopt(TCP socket, SO_REUSEADDR, 1)",
+        "setsockopt(stream socket of AF_UNIX, SO_REUSEADDR, 1)",
         setsockopt,
     ),
-    row("getsockopt", "getsockopt(TCP socket, SO_TYPE)", getsockopt),
+    row("getsockopt", "getsockopt(stream socket of AF_UNIX, SO_TYPE)", getsockopt),
 ];
 
 const INT_SIZE: u32 = size_of::<i32>() as u32;
@@ -38,14 +38,14 @@ fn socketpair(meter: &mut Meter) -> Outcome {
     })
 }
 
-fn tcp_socket() -> Result<OwnedFd, Stop> {
+fn stream_socket() -> Result<OwnedFd, Stop> {
     let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
     // SAFETY: `socket` takes three numbers and makes a new descriptor.
-    unsafe { call!(SYS_socket, libc::AF_INET, kind, 0).descriptor() }
+    unsafe { call!(SYS_socket, libc::AF_UNIX, kind, 0).descriptor() }
 }
 
 fn setsockopt(meter: &mut Meter) -> Outcome {
-    let socket = tcp_socket()?;
+    let socket = stream_socket()?;
     let (fd, on) = (socket.as_raw_fd(), 1_i32);
     let from = &raw const on;
     let (level, option) = (libc::SOL_SOCKET, libc::SO_REUSEADDR);
@@ -54,7 +54,7 @@ fn setsockopt(meter: &mut Meter) -> Outcome {
 }
 
 fn getsockopt(meter: &mut Meter) -> Outcome {
-    let socket = tcp_socket()?;
+    let socket = stream_socket()?;
     let (fd, mut kind, mut size) = (socket.as_raw_fd(), 0_i32, INT_SIZE);
     let (to, length) = (&raw mut kind, &raw mut size);
     let (level, option) = (libc::SOL_SOCKET, libc::SO_TYPE);
