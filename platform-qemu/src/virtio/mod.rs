@@ -15,6 +15,7 @@ use transport::Lean;
 use unikernel::mm::frames::FRAMES;
 use unikernel::mm::paging::{self, Access};
 use unikernel::mm::{PAGE, page_down, space};
+use unikernel::process::refuse;
 use unikernel::sync::SpinLock;
 use virtio_drivers::transport::mmio::VirtIOHeader;
 use virtio_drivers::{BufferDirection, Hal, PhysAddr};
@@ -97,7 +98,11 @@ fn with_device<R>(body: impl FnOnce(&mut Port) -> R) -> Option<R> {
     if device.is_none() {
         match start(ADDRESS.load(Relaxed)) {
             Ok(port) => *device = Some(port),
-            Err(why) => panic!("virtio console (lintel.console): {why}"),
+            // The line goes elsewhere: the device counts as busy.
+            Err(why) => refuse(format_args!(
+                "lintel.console: {why}; name a virtio console, or leave the option out for the \
+                 serial line"
+            )),
         }
     }
     device.as_mut().map(body)

@@ -17,7 +17,11 @@ pub const ROWS: &[Row] = &[
         "setsockopt(stream socket of AF_UNIX, SO_REUSEADDR, 1)",
         setsockopt,
     ),
-    row("getsockopt", "getsockopt(stream socket of AF_UNIX, SO_TYPE)", getsockopt),
+    row(
+        "getsockopt",
+        "getsockopt(stream socket of AF_UNIX, SO_TYPE)",
+        getsockopt,
+    ),
 ];
 
 const INT_SIZE: u32 = size_of::<i32>() as u32;
