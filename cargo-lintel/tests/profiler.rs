@@ -131,20 +131,27 @@ fn a_fault_and_a_panic_leave_a_whole_profile() {
         assert_eq!(lines.last().unwrap()["end"], true);
         let faults = lines.iter().find(|line| line["cause"] == "page fault");
         assert!(faults.is_some_and(|line| line["count"].as_u64() >= Some(1)));
-        // There is no virtio console at that address: who first needs one panics, before any call.
-        let line = "lintel.ctl=0x5e1 lintel.profile=0x5e2 lintel.console=virtio@0xfeb00000:5 count";
-        let mut run = Run::of(elf, accel);
-        run.option("--qemu-arg=-append")
-            .option(&format!("--qemu-arg={line}"));
-        let (output, lines) = run.finish(&[]);
-        let errors = text(&output.stderr);
-        assert!(
-            errors.contains("lintel: kernel panic: virtio console"),
-            "{errors}"
-        );
-        assert_eq!(output.status.code(), Some(255));
-        assert_eq!(lines.last().unwrap()["end"], true);
-        assert!(profile(&run.file()).0);
+        // Both end before any call: a panic, and a machine that cannot boot (there is no virtio
+        // console at that address).
+        for (setting, code, said) in [
+            ("debug=panic", 255, "lintel: kernel panic: asked for"),
+            (
+                "console=virtio@0xfeb00000:5",
+                254,
+                "lintel: lintel.console: there is no virtio",
+            ),
+        ] {
+            let line = format!("lintel.ctl=0x5e1 lintel.profile=0x5e2 lintel.{setting} count");
+            let mut run = Run::of(elf, accel);
+            run.option("--qemu-arg=-append")
+                .option(&format!("--qemu-arg={line}"));
+            let (output, lines) = run.finish(&[]);
+            let errors = text(&output.stderr);
+            assert!(errors.contains(said), "{errors}");
+            assert_eq!(output.status.code(), Some(code));
+            assert_eq!(lines.last().unwrap()["end"], true);
+            assert!(profile(&run.file()).0);
+        }
     }
 }
 

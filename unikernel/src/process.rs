@@ -10,7 +10,7 @@ use crate::elf::Elf;
 use crate::fs;
 use crate::mm::frames::FRAMES;
 use crate::mm::{self, PAGE, layout};
-use crate::options::{self, Options, Stdin};
+use crate::options::{self, Debug, Options, Stdin};
 use crate::platform::{Platform, platform, register};
 use crate::sync::SpinLock;
 use crate::sys::prctl;
@@ -80,6 +80,9 @@ pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
     }
     lower::init(boot.image.header, options.lower);
     report::boot(&options, boot.entry_tsc);
+    if options.debug.has(Debug::PANIC) {
+        panic!("asked for by lintel.debug=panic");
+    }
     // SAFETY: the address is the image's own header.
     let elf = unsafe { Elf::at(boot.image.header) };
     let sp = build_stack(&options, &elf);

@@ -81,7 +81,7 @@ pub struct Run {
     #[arg(long, value_name = "PATH")]
     pub cwd: Option<PathBuf>,
     /// Reports wanted: boot, clock, lower, syscalls, console, irq; and events, each as it happens:
-    /// strace, irqs, faults, lowering, sched
+    /// strace, irqs, faults, lowering, sched. `panic` provokes the report of a kernel panic
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub debug: Vec<String>,
     /// Stop the program after this many seconds

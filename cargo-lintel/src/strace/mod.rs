@@ -20,8 +20,10 @@ use std::thread::JoinHandle;
 /// The names of `--debug` that are events; the others are reports.
 pub const SOURCES: [&str; 6] = ["strace", "irqs", "faults", "fault", "lowering", "sched"];
 
-/// The names of `--debug` that are reports.
-const REPORTS: [&str; 6] = ["boot", "clock", "lower", "syscalls", "console", "irq"];
+/// The names of `--debug` that are reports, a kernel panic's among them.
+const REPORTS: [&str; 7] = [
+    "boot", "clock", "lower", "syscalls", "console", "irq", "panic",
+];
 
 /// Refuses a name that `--debug` does not know.
 pub fn check(debug: &[String]) -> Result<()> {

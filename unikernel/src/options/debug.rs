@@ -6,15 +6,15 @@ use crate::events;
 /// exit, on the control channel. The others are *events*: each single one, in the order in which
 /// they happened (module `events`, feature `events`). The names of the events are plural where a
 /// report of the singular exists: `irq` counts interrupts, `irqs` lists them; `lower` sums up the
-/// rewriting of `syscall` sites, `lowering` lists the attempts.
+/// rewriting of `syscall` sites, `lowering` lists the attempts. The last name is neither.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Debug(u32);
 
 impl Debug {
     /// Each at the position of its bit.
-    const NAMES: [&'static str; 11] = [
+    const NAMES: [&'static str; 12] = [
         "boot", "lower", "syscalls", "console", "clock", "irq", "strace", "irqs", "faults",
-        "lowering", "sched",
+        "lowering", "sched", "panic",
     ];
     /// Nothing.
     pub const ALL_OFF: Self = Self(0);
@@ -40,6 +40,8 @@ impl Debug {
     pub const LOWERING: Self = Self(512);
     /// An event for each switch of threads.
     pub const SCHED: Self = Self(1024);
+    /// Panic before the program's first instruction: what reads a crash can be tried on one.
+    pub const PANIC: Self = Self(2048);
 
     /// Reads a list of names with commas between them.
     pub fn parse(value: &[u8]) -> Option<Self> {
@@ -94,6 +96,8 @@ mod tests {
         assert_eq!(Debug::parse(b"fault"), Some(Debug::FAULTS));
         assert_eq!(Debug::parse(b""), Some(Debug::ALL_OFF));
         assert_eq!(Debug::parse(b"sched"), Some(Debug::SCHED));
+        assert_eq!(Debug::parse(b"panic"), Some(Debug::PANIC));
+        assert_eq!(Debug::PANIC.events(), Debug::ALL_OFF);
         assert_eq!(Debug::parse(b"nothing"), None);
     }
 }
