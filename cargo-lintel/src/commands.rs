@@ -79,6 +79,7 @@ impl Run {
             settings,
             timeout: self.timeout,
             qemu_args: self.qemu_arg.clone(),
+            no_aslr: self.no_aslr,
             quiet: self.quiet,
             events: self.events.clone(),
             profile: self.profile.clone(),

@@ -54,6 +54,22 @@ pub fn tie_to_parent(command: &mut Command, keep: &[RawFd]) {
     }
 }
 
+/// Makes the child run without address-space layout randomisation (personality(2)).
+pub fn fix_addresses(command: &mut Command) {
+    const CURRENT: libc::c_ulong = 0xffff_ffff;
+    // SAFETY: as above: personality is async-signal-safe, and nothing is allocated.
+    unsafe {
+        command.pre_exec(|| {
+            let now = libc::personality(CURRENT);
+            let wanted = now as libc::c_ulong | libc::ADDR_NO_RANDOMIZE as libc::c_ulong;
+            match now < 0 || libc::personality(wanted) < 0 {
+                true => Err(io::Error::last_os_error()),
+                false => Ok(()),
+            }
+        });
+    }
+}
+
 /// Waits until a read of `stream` would not block: there are bytes, or its end.
 pub fn wait_readable(stream: &impl AsFd) {
     let fd = stream.as_fd().as_raw_fd();

@@ -47,6 +47,7 @@ pub struct Options<'a> {
     pub tick: bool,
     pub clock: ClockChoice,
     pub lower: bool,
+    pub aslr: bool,
     pub cwd: &'a [u8],
     pub mark: usize,
     pub profile_port: u16,
@@ -71,6 +72,7 @@ impl Default for Options<'_> {
             tick: false,
             clock: ClockChoice::Auto,
             lower: true,
+            aslr: true,
             cwd: b"/",
             mark: 0,
             profile_port: 0,
@@ -224,6 +226,7 @@ impl<'a> Options<'a> {
             b"events" => return Err(Error::NoEvents),
             b"tick" => self.tick = switch(value).ok_or(bad)?,
             b"console" => self.console = Some(virtio(value).ok_or(bad)?),
+            b"aslr" => self.aslr = switch(value).ok_or(bad)?,
             b"lower" => self.lower = switch(value).ok_or(bad)?,
             b"clock" => self.clock = clock(value).ok_or(bad)?,
             // Without the profiler there is nothing to write: say so instead of writing nothing.

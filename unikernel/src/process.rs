@@ -8,6 +8,7 @@ use crate::control;
 use crate::cpu::CPU;
 use crate::elf::Elf;
 use crate::fs;
+use crate::mm::aslr::Aslr;
 use crate::mm::frames::FRAMES;
 use crate::mm::{self, PAGE, layout};
 use crate::options::{self, Debug, Options, Stdin};
@@ -61,7 +62,11 @@ pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
     console::init(&options);
     profile::set_port(options.profile_port);
     time::init(boot.entry_tsc, options.clock);
-    if let Err(error) = layout::build(boot) {
+    let aslr = match options.aslr {
+        true => Aslr::draw(boot.memory.iter().map(|ram| ram.len()).sum()),
+        false => Aslr::default(),
+    };
+    if let Err(error) = layout::build(boot, &aslr) {
         refuse_memory(error);
     }
     platform().flush(0..usize::MAX);
@@ -85,7 +90,7 @@ pub fn start(machine: &'static &'static dyn Platform, boot: &BootInfo) -> ! {
     }
     // SAFETY: the address is the image's own header.
     let elf = unsafe { Elf::at(boot.image.header) };
-    let sp = build_stack(&options, &elf);
+    let sp = build_stack(&options, &elf, aslr.words);
     record::write(|record| {
         record.command_line = boot.command_line;
         record.starts();
@@ -208,14 +213,17 @@ impl StackBuilder {
     }
 }
 
-/// Builds the initial stack; returns its pointer. The strings stand in the order in which Linux has
+/// Builds the initial stack, `shift` bytes (a multiple of 16) below the end of its memory; returns its
+/// pointer. The strings stand in the order in which Linux has
 /// them: arguments, environment, path of the program; some programs write a title over them.
-fn build_stack(options: &Options, elf: &Elf) -> usize {
+fn build_stack(options: &Options, elf: &Elf, shift: usize) -> usize {
     let strings = options.args.iter().chain(&options.env).map(|s| s.len() + 9);
     let size = strings.sum::<usize>() + 2 * options.argv0.len() + 1024;
-    let top = mm::space::main_stack(size + FIRST_STACK)
+    let top = mm::space::main_stack(size + shift + FIRST_STACK)
         .unwrap_or_else(|_| refuse_memory(layout::Error::TooSmall(0)));
-    let mut stack = StackBuilder { at: top - 8 };
+    let mut stack = StackBuilder {
+        at: top - shift - 8,
+    };
     let execfn = stack.string(options.argv0);
     // From the last to the first, since the stack goes down.
     let mut pointers = heapless::Vec::<usize, { 2 * options::MAX_WORDS + 1 }>::new();

@@ -99,6 +99,9 @@ pub struct Run {
     /// Leave every `syscall` instruction as it is: all of them trap
     #[arg(long)]
     pub no_lower: bool,
+    /// Leave stack and mappings at the same addresses in every run, in both lives
+    #[arg(long)]
+    pub no_aslr: bool,
     /// Boot from a CD image with GRUB (machine pc)
     #[arg(long)]
     pub iso: bool,

@@ -62,6 +62,8 @@ pub struct Request {
     pub timeout: Option<Duration>,
     /// Further arguments of QEMU.
     pub qemu_args: Vec<OsString>,
+    /// Do not randomise addresses.
+    pub no_aslr: bool,
     /// Do not say which accelerator is used.
     pub quiet: bool,
     /// Where to write the machine's events, debug events included, one JSON object a line.
@@ -268,8 +270,8 @@ fn temporary_iso(
     Ok(iso)
 }
 
-/// What the kernel is told when its console, standard error and control channel are ours.
-/// The kernel command line of a run that nobody watches: no input, no terminal, both channels.
+/// The kernel command line of a run that nobody watches: no input, no terminal, both channels, and the
+/// same addresses every time, so that the work is the same.
 pub fn unattended(elf: &Path) -> CommandLine {
     let mut line = CommandLine::default();
     line.set("argv0", elf);
@@ -277,9 +279,11 @@ pub fn unattended(elf: &Path) -> CommandLine {
     line.set("tty", "");
     line.set("err", format!("{:#x}", qemu::port::ERR));
     line.set("ctl", format!("{:#x}", qemu::port::CTL));
+    line.set("aslr", "0");
     line
 }
 
+/// What the kernel is told when its console, standard error and control channel are ours.
 fn command_line(request: &Request, input: Input) -> CommandLine {
     let mut line = CommandLine::default();
     line.set("argv0", &request.elf);
@@ -302,6 +306,9 @@ fn command_line(request: &Request, input: Input) -> CommandLine {
     }
     if machine(request) == Machine::Microvm && request.console != Console::Serial {
         line.set("console", qemu::VIRTIO_CONSOLE);
+    }
+    if request.no_aslr {
+        line.set("aslr", "0");
     }
     if let Some(cwd) = &request.cwd {
         line.set("cwd", cwd);

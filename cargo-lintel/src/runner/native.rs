@@ -60,6 +60,9 @@ pub fn command(request: &Request) -> Command {
         (None, _) => request.cwd.clone(),
     };
     command.current_dir(directory.unwrap_or_else(|| PathBuf::from(".")));
+    if request.no_aslr {
+        crate::sys::fix_addresses(&mut command);
+    }
     command
 }
 

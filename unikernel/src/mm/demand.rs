@@ -134,7 +134,7 @@ pub fn fault(address: usize, touch: Touch) -> Result<(), Fault> {
 /// The area above `page` if it grows downwards, down to there.
 fn grown(areas: &mut Areas, page: usize) -> Option<Area> {
     let above = areas.next(page).filter(|area| area.grows_down)?.clone();
-    let is_small = above.range.end - page <= super::space::STACK_LIMIT;
+    let is_small = above.range.end - page <= super::space::stack_limit();
     let gap = page.saturating_sub(GUARD_GAP)..above.range.start;
     if !is_small || !areas.is_free(gap) {
         return None;

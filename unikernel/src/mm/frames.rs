@@ -41,6 +41,9 @@ pub struct Frames {
     last: usize,
     free: usize,
     total: usize,
+    /// Free frames that are taken when there are no others: the first, and how many (see
+    /// [`hold_back`](Frames::hold_back)).
+    held: (usize, usize),
 }
 
 /// The frames of this machine.
@@ -75,6 +78,7 @@ impl Frames {
             last: 0,
             free: 0,
             total: 0,
+            held: (0, 0),
         }
     }
 
@@ -141,22 +145,53 @@ impl Frames {
     /// Takes exactly `bytes` (whole pages) if all of it is free.
     pub fn claim(&mut self, bytes: Range<usize>) -> bool {
         self.put_down();
-        let frames = bytes.start / PAGE..bytes.end / PAGE;
-        let mut frame = frames.start;
-        while frame < frames.end {
-            let Some(block) = self.block_of(frame) else {
+        if !self.is_all_free(&bytes) {
+            self.release();
+            if !self.is_all_free(&bytes) {
                 return false;
-            };
-            frame = block.end;
+            }
         }
         self.reserve(bytes);
         true
     }
 
+    /// Whether all of `bytes` is in blocks.
+    fn is_all_free(&self, bytes: &Range<usize>) -> bool {
+        let (mut frame, end) = (bytes.start / PAGE, bytes.end / PAGE);
+        while frame < end {
+            let Some(block) = self.block_of(frame) else {
+                return false;
+            };
+            frame = block.end;
+        }
+        true
+    }
+
+    /// Keeps `count` frames back until there are no others, so that what is taken from the top down
+    /// begins lower, by a distance that a program cannot know. Nothing is kept where there are not so
+    /// many together.
+    pub fn hold_back(&mut self, count: usize) {
+        self.release();
+        if let Some(start) = self.alloc(count) {
+            self.held = (start / PAGE, count);
+            self.free += count;
+        }
+    }
+
+    /// Makes blocks of what was kept back.
+    fn release(&mut self) {
+        let (start, count) = core::mem::take(&mut self.held);
+        self.free -= count;
+        self.put_back(start..start + count);
+    }
+
     /// Whether the page at `address` is free RAM.
     pub fn is_free(&self, address: usize) -> bool {
         let frame = address / PAGE;
-        self.block_of(frame).is_some() || self.hand[..self.at_hand].contains(&frame)
+        let (held, count) = self.held;
+        self.block_of(frame).is_some()
+            || self.hand[..self.at_hand].contains(&frame)
+            || (held..held + count).contains(&frame)
     }
 
     /// The free block with a frame in it.
@@ -214,6 +249,7 @@ impl Frames {
         }
         self.alloc_block(count).or_else(|| {
             self.put_down();
+            self.release();
             self.alloc_block(count)
         })
     }

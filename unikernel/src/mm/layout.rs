@@ -10,6 +10,7 @@
 //! STACK_TOP    the main stack, growing down on demand
 //! ```
 
+use super::aslr::Aslr;
 use super::frames::{FRAMES, Frames};
 use super::paging::{self, Access};
 use super::{LARGE, PAGE, page_down, page_up, place, space};
@@ -38,7 +39,7 @@ pub enum Error {
 
 /// Builds the address space beside the boot tables, which map the first GiB. Runs once; what it has
 /// built is in force when the root is loaded, by the next flush of everything.
-pub fn build(boot: &BootInfo) -> Result<(), Error> {
+pub fn build(boot: &BootInfo, aslr: &Aslr) -> Result<(), Error> {
     paging::set_root(boot.image.root);
     let ram = boot.memory.iter().map(|r| r.len()).sum::<usize>();
     let too_small = Error::TooSmall(ram / 1024);
@@ -54,7 +55,7 @@ pub fn build(boot: &BootInfo) -> Result<(), Error> {
     // put there.
     let maps = Frames::words_for(top) * 8;
     let size = page_up(maps).unwrap_or(usize::MAX) + page_down(POOL.min(ram / 16));
-    let start = first_gap(image_end, size, boot);
+    let start = first_gap(image_end + aslr.pool, size, boot);
     let pool = start + (size - page_down(POOL.min(ram / 16)))..start + size;
     if pool.end > low.end {
         return Err(too_small);
@@ -75,8 +76,9 @@ pub fn build(boot: &BootInfo) -> Result<(), Error> {
         .and_then(|()| clear_arena(boot))
         .map_err(|_| too_small)?;
     uaccess::forbid(2, start, pool.start - start);
-    space::init(boot, pool.end);
-    place::init(&boot.memory, 0);
+    space::init(boot, pool.end, aslr.stack);
+    place::init(&boot.memory, aslr.areas);
+    FRAMES.lock().hold_back(aslr.frames);
     Ok(())
 }
 

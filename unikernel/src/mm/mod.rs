@@ -5,10 +5,12 @@
 //! page-table write, a fault or a flush.
 
 pub mod area;
+pub mod aslr;
 pub mod demand;
 pub mod frames;
 pub mod heap;
 pub mod layout;
+pub mod limit;
 pub mod paging;
 pub mod place;
 mod ram;

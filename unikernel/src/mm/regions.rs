@@ -162,7 +162,7 @@ fn lowest(from: usize) -> Option<(Range<usize>, Backing)> {
     }
     lowest.offer(heap, Backing::Heap);
     lowest.offer(lower::arena(image.start), Backing::Trampolines);
-    lowest.offer(stack_low..space::STACK_TOP, Backing::Stack);
+    lowest.offer(stack_low..space::stack_top(), Backing::Stack);
     if let Some(mapped) = FRAMES.lock().user_run(from..usize::MAX) {
         lowest.offer(mapped, Backing::Anonymous);
     }

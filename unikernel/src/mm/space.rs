@@ -5,18 +5,48 @@ use super::demand::{Fault, Touch};
 use super::frames::FRAMES;
 use super::paging::{self, Access};
 use super::ram::{clear, restore};
-use super::{PAGE, demand, page_down, page_up, place, ram};
+use super::{PAGE, demand, limit, page_down, page_up, place, ram};
 use crate::boot::BootInfo;
 use crate::errno::Errno;
 use crate::sync::SpinLock;
 use crate::uaccess;
 use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// One past the highest byte of the main stack, as on Linux without randomisation.
-pub const STACK_TOP: usize = 0x7fff_ffff_f000;
+const STACK_TOP: usize = 0x7fff_ffff_f000;
 
-/// How far the main stack may grow: Linux's default RLIMIT_STACK.
+/// How far the main stack may grow at first: Linux's default RLIMIT_STACK.
 pub const STACK_LIMIT: usize = 8 << 20;
+
+/// The farthest that any limit lets it grow; areas are below.
+const MOST_STACK: usize = 32 << 30;
+
+/// One past the highest byte of the main stack, and how far it may grow now. Apart from the rest,
+/// because faults ask for them without the lock.
+static TOP: AtomicUsize = AtomicUsize::new(STACK_TOP);
+static LIMIT: AtomicUsize = AtomicUsize::new(STACK_LIMIT);
+
+/// One past the highest byte of the main stack.
+pub fn stack_top() -> usize {
+    TOP.load(Relaxed)
+}
+
+/// How far a stack may grow (RLIMIT_STACK), in bytes.
+pub fn stack_limit() -> usize {
+    LIMIT.load(Relaxed)
+}
+
+/// Changes RLIMIT_STACK; what has grown stays.
+pub fn set_stack_limit(bytes: u64) {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    LIMIT.store(page_down(bytes.min(MOST_STACK)), Relaxed);
+}
+
+/// All addresses that the main stack may reach.
+fn stack() -> Range<usize> {
+    stack_top() - stack_limit()..stack_top()
+}
 
 /// The stack grows by this much at a time, so that deep recursion costs few faults.
 const STACK_STEP: usize = 64 << 10;
@@ -39,9 +69,12 @@ static SPACE: SpinLock<Space> = SpinLock::new(Space {
     stack_low: STACK_TOP,
 });
 
-/// Fixes where things are; the break starts, empty, at `break_start`.
-pub fn init(boot: &BootInfo, break_start: usize) {
+/// Fixes where things are; the break starts, empty, at `break_start`, and the main stack `shift` bytes
+/// (whole pages) lower than it could.
+pub fn init(boot: &BootInfo, break_start: usize, shift: usize) {
+    TOP.store(STACK_TOP - shift, Relaxed);
     let mut space = SPACE.lock();
+    space.stack_low = STACK_TOP - shift;
     space.image = page_down(boot.image.header)..page_up(boot.image.end).unwrap_or(usize::MAX);
     space.monitor = boot.image.monitor.clone();
     (space.break_start, space.break_end) = (break_start, break_start);
@@ -90,6 +123,13 @@ pub fn set_break(end: usize) -> usize {
     }
     space.break_end = end;
     end
+}
+
+/// Whether limits let the break be at `end`.
+pub fn may_break(end: usize) -> bool {
+    let old = parts().heap.end;
+    let more = page_up(end).unwrap_or(end).saturating_sub(old);
+    more == 0 || limit::check(more, true, 0..0).is_ok()
 }
 
 /// How far from its start `range` is the application's without a hole: image, break, mappings.
@@ -218,7 +258,7 @@ fn user_frame(address: usize) -> Option<usize> {
 
 /// Populates the main stack down to the page of `address`, in steps.
 fn grow_stack(space: &mut Space, address: usize) -> Result<(), Errno> {
-    let low = (address & !(STACK_STEP - 1)).max(STACK_TOP - STACK_LIMIT);
+    let low = (address & !(STACK_STEP - 1)).max(stack().start);
     while space.stack_low > low {
         let page = space.stack_low - PAGE;
         let frame = FRAMES.lock().alloc(1).ok_or(Errno::ENOMEM)?;
@@ -236,7 +276,7 @@ pub fn prepare_stack() {
     const ROOM: usize = 32 << 10;
     let here = 0u8;
     let here = core::ptr::from_ref(&here) as usize;
-    if (STACK_TOP - STACK_LIMIT + ROOM..STACK_TOP).contains(&here) {
+    if stack().contains(&here.wrapping_sub(ROOM)) {
         // SAFETY: the address is in the region of the main stack, which grows on access.
         unsafe { ((here - ROOM) as *const u8).read_volatile() };
     }
@@ -244,13 +284,13 @@ pub fn prepare_stack() {
 
 /// Makes the first part of the main stack; returns its top.
 pub fn main_stack(first: usize) -> Result<usize, Errno> {
-    grow_stack(&mut SPACE.lock(), STACK_TOP - first)?;
-    Ok(STACK_TOP)
+    grow_stack(&mut SPACE.lock(), stack_top() - first)?;
+    Ok(stack_top())
 }
 
 /// Whether `address` is just below the farthest that the main stack may grow: a stack overflow.
 pub fn is_overflow(address: usize) -> bool {
-    let limit = STACK_TOP - STACK_LIMIT;
+    let limit = stack().start;
     (limit - STACK_LIMIT..limit).contains(&address)
 }
 
@@ -266,7 +306,7 @@ pub fn demand(address: usize, error: u64) -> Result<(), Fault> {
         // A right was added since the CPU cached the translation; the fault has dropped that.
         return Ok(());
     }
-    if !(STACK_TOP - STACK_LIMIT..STACK_TOP).contains(&address) {
+    if !stack().contains(&address) {
         return demand::fault(address, touch);
     }
     let mut space = SPACE.lock();

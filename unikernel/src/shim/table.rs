@@ -372,6 +372,8 @@ syscalls! {
     __NR_mlockall mlockall(1) => sys::memory::advice::mlockall, Full, Partial, "as mlock";
     __NR_munlockall munlockall(0) => sys::memory::advice::munlockall, Full, Complete, "";
     __NR_msync msync(3) => sys::memory::advice::msync, Full, Complete, "";
+    __NR_process_vm_readv process_vm_readv(6) => sys::memory::process::process_vm_readv, Full, Partial, "of the process itself";
+    __NR_process_vm_writev process_vm_writev(6) => sys::memory::process::process_vm_writev, Full, Partial, "of the process itself";
     __NR_brk brk(1) => sys::memory::brk, Full, Complete, "";
     // Signals.
     __NR_rt_sigaction rt_sigaction(4) => sys::signal::rt_sigaction, Full, Complete, "";

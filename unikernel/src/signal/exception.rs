@@ -50,7 +50,7 @@ const fn float(status: u32) -> i32 {
 /// What a page fault says that could not be resolved: why it could not, asked once more.
 fn page_fault(address: usize, error: u64) -> SigInfo {
     let page = mm::page_down(address);
-    let stack = mm::space::parts().stack_low..mm::space::STACK_TOP;
+    let stack = mm::space::parts().stack_low..mm::space::stack_top();
     let is_there = stack.contains(&address)
         || page < uaccess::USER_END && mm::space::is_known(page..page + mm::PAGE);
     match mm::space::demand(address, error) {

@@ -18,7 +18,8 @@ use crate::cred::{self, caps};
 use crate::errno::{Errno, SysResult};
 use crate::fs::{fd, guard};
 use crate::mm::frames::FRAMES;
-use crate::mm::space::STACK_LIMIT;
+use crate::mm::limit;
+use crate::mm::space::{STACK_LIMIT, set_stack_limit};
 use crate::process::PID;
 use crate::sync::Exclusive;
 use crate::uaccess::UserPtr;
@@ -73,8 +74,8 @@ fn limit(resource: u32) -> Result<rlimit64, Errno> {
     Ok(rlimit64 { rlim_cur, rlim_max })
 }
 
-/// Sets a limit that is enforced (open files, the size of a file, queued signals), or that limits something that does not exist here
-/// (core files); any other change would only pretend, and is `EPERM`.
+/// Sets a limit that is enforced (open files, the size of a file, queued signals, the stack, address
+/// space), or that limits something that does not exist here (core files); any other change would only pretend, and is `EPERM`.
 fn set_limit(resource: u32, wanted: &rlimit64) -> Result<(), Errno> {
     let current = limit(resource)?;
     if wanted.rlim_cur > wanted.rlim_max {
@@ -88,6 +89,9 @@ fn set_limit(resource: u32, wanted: &rlimit64) -> Result<(), Errno> {
         }
         abi::RLIMIT_CORE => {}
         abi::RLIMIT_SIGPENDING => signal::set_limit(wanted.rlim_cur),
+        abi::RLIMIT_STACK => set_stack_limit(wanted.rlim_cur),
+        abi::RLIMIT_AS => limit::set_all(wanted.rlim_cur),
+        abi::RLIMIT_DATA => limit::set_data(wanted.rlim_cur),
         abi::RLIMIT_FSIZE => guard::set_limit(wanted.rlim_cur),
         abi::RLIMIT_NOFILE if wanted.rlim_max <= fd::LIMIT as u64 => {
             fd::set_limit(wanted.rlim_cur as usize);
@@ -150,9 +154,9 @@ mod tests {
         assert_eq!(prlimit64(0, 3, UserPtr::new(0), at(&mut old)), Ok(0));
         assert_eq!(old.rlim_cur, STACK_LIMIT as u64);
         assert_eq!(prlimit64(0, 3, at(&mut old), UserPtr::new(0)), Ok(0));
-        old.rlim_cur = 1;
+        (old.rlim_cur, old.rlim_max) = (1, INFINITY);
         assert_eq!(
-            prlimit64(0, 3, at(&mut old), UserPtr::new(0)),
+            prlimit64(0, abi::RLIMIT_CPU, at(&mut old), UserPtr::new(0)),
             Err(Errno::EPERM)
         );
         assert_eq!(

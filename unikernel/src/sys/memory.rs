@@ -1,6 +1,8 @@
-//! brk, mmap, munmap, mprotect; [`advice`] has what says how memory will be used, [`remap`] mremap.
+//! brk, mmap, munmap, mprotect; [`advice`] has what says how memory will be used, [`remap`] mremap,
+//! [`process`] what reads and writes the memory of processes.
 
 pub mod advice;
+pub mod process;
 pub mod remap;
 
 use crate::errno::{Errno, SysResult};
@@ -10,7 +12,7 @@ use crate::mm::area::{Backing, Mapping};
 use crate::mm::demand::{self, Touch};
 use crate::mm::paging::Access;
 use crate::mm::place::{self, Fixed, Request};
-use crate::mm::{PAGE, page_up, space};
+use crate::mm::{PAGE, limit, page_up, space};
 use crate::uaccess::USER_END;
 use core::ops::Range;
 use linux_raw_sys::general as abi;
@@ -42,6 +44,7 @@ impl Prot {
 
 /// brk(2), the raw call: the new break, or the old one when it could not move.
 pub fn brk(end: usize) -> SysResult {
+    let end = if space::may_break(end) { end } else { 0 };
     Ok(space::set_break(end))
 }
 
@@ -99,6 +102,12 @@ pub fn mmap(hint: usize, len: usize, prot: u32, flags: u32, fd: i32, offset: usi
     };
     let (address, fixed) = address(hint, size, flags)?;
     let access = Prot::from_bits_truncate(prot).access();
+    let is_data = access.is_some_and(|access| access.write) && flags & abi::MAP_SHARED == 0;
+    let replaced = match fixed {
+        Fixed::Replace => address..address + size,
+        _ => 0..0,
+    };
+    limit::check(size, is_data, replaced)?;
     let start = place::map(Request {
         len: size,
         address,

@@ -71,8 +71,8 @@ static NETWORK_CORE: [Entry; 1] = [constant("somaxconn", "4096\n")];
 static MEMORY: [Entry; 3] = [
     constant("max_map_count", "65530\n"),
     constant("mmap_min_addr", "4096\n"),
-    // Memory is given when it is asked for, or refused.
-    constant("overcommit_memory", "2\n"),
+    // Only what is more than all of RAM is refused.
+    constant("overcommit_memory", "0\n"),
 ];
 
 /// Entries, unused ones, age limit, wanted pages, negative ones, and a zero (`struct

@@ -163,31 +163,40 @@ impl Parts {
     /// Checks the whole array, as Linux does before it transfers anything; returns the number of
     /// bytes in all. Errors: `EINVAL` (more than 1024 elements, a negative length), `EFAULT` (the
     /// array or a buffer).
+    #[inline]
     pub fn check(&mut self, touch: Touch) -> Result<usize, Errno> {
+        let is_only = self.count == 1;
+        let mut reachable = true;
+        let total = self.measure(|base, len| {
+            // Linux cuts the only buffer before it checks it, and several only afterwards.
+            let checked = if is_only { len.min(MAX_TRANSFER) } else { len };
+            reachable &= access_ok(base, checked);
+            if reachable {
+                demand::prepare(base, checked, touch);
+            }
+        })?;
+        if reachable {
+            Ok(total)
+        } else {
+            Err(Errno::EFAULT)
+        }
+    }
+
+    /// Checks the array alone and shows each buffer to `see`; returns the number of bytes in all.
+    /// Errors: as [`check`](Self::check), but of the array.
+    #[inline]
+    pub fn measure(&mut self, mut see: impl FnMut(usize, usize)) -> Result<usize, Errno> {
         if self.count > UIO_MAXIOV as usize {
             return Err(Errno::EINVAL);
         }
-        let mut reachable = true;
         let mut total: usize = 0;
         for index in 0..self.count {
             let (base, len) = self.element(index)?;
             if len > isize::MAX as usize {
                 return Err(Errno::EINVAL);
             }
-            // Linux cuts the only buffer before it checks it, and several only afterwards.
-            let checked = if self.count == 1 {
-                len.min(MAX_TRANSFER)
-            } else {
-                len
-            };
-            reachable &= access_ok(base, checked);
-            if reachable {
-                demand::prepare(base, checked, touch);
-            }
+            see(base, len);
             total = total.saturating_add(len);
-        }
-        if !reachable {
-            return Err(Errno::EFAULT);
         }
         self.left = total.min(MAX_TRANSFER);
         if self.count > WINDOW {

@@ -5,7 +5,7 @@ use crate::errno::{Errno, SysResult};
 use crate::mm::area::{Area, Backing};
 use crate::mm::paging;
 use crate::mm::place::{self, Fixed, Request};
-use crate::mm::{PAGE, demand, page_up, space};
+use crate::mm::{PAGE, demand, limit, page_up, space};
 use crate::uaccess::USER_END;
 use core::ops::Range;
 use linux_raw_sys::general as abi;
@@ -41,6 +41,10 @@ pub fn mremap(old: usize, old_len: usize, new_len: usize, flags: u32, target: us
         }
         false => None,
     };
+    let more = len.saturating_sub(range.len()) + if keep { len } else { 0 };
+    if more > 0 {
+        limit::check(more, true, target.clone().unwrap_or(0..0))?;
+    }
     if place::is_for_areas(&range) {
         return of_area(range, len, may_move, target, keep);
     }
