@@ -67,7 +67,8 @@ pub fn build(boot: &BootInfo, aslr: &Aslr) -> Result<(), Error> {
     {
         return Err(Error::Initrd);
     }
-    init_frames(boot, top, start, pool.clone());
+    // What is left between the image and the maps is as near as the pool.
+    init_frames(boot, top, start, pool.start, image_end..pool.end);
     if paging::renew().is_err() {
         return Err(too_small);
     }
@@ -99,7 +100,7 @@ fn within(inner: &Range<usize>, outer: &Range<usize>) -> bool {
     outer.start <= inner.start && inner.end <= outer.end
 }
 
-fn init_frames(boot: &BootInfo, top: usize, maps: usize, pool: Range<usize>) {
+fn init_frames(boot: &BootInfo, top: usize, maps: usize, maps_end: usize, pool: Range<usize>) {
     let words = Frames::words_for(top);
     // SAFETY: the maps lie between the image and the pool, inside one region of RAM (`build`
     // checked), mapped by the boot tables, and nobody else knows them.
@@ -112,7 +113,7 @@ fn init_frames(boot: &BootInfo, top: usize, maps: usize, pool: Range<usize>) {
     // Low memory is the firmware's; the image and the maps are taken.
     frames.reserve(0..1 << 20);
     frames.reserve(page_down(boot.image.header)..page_up(boot.image.end).unwrap_or(pool.start));
-    frames.reserve(maps..pool.start);
+    frames.reserve(maps..maps_end);
     frames.reserve(boot.protocol.clone());
     boot.initrd
         .iter()
