@@ -27,10 +27,12 @@ pub struct Options {
     pub runs: u32,
     /// Print JSON.
     pub json: bool,
+    /// RAM of the machines, in MiB.
+    pub mem: u32,
 }
 
-/// RAM of the machines measured, in MiB.
-const MEM: u32 = 256;
+/// RAM of the machines that are measured unless it is said, in MiB.
+pub const MEM: u32 = 256;
 /// A boot that takes longer than this is an error.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -71,7 +73,14 @@ pub fn run(programs: &[(String, PathBuf)], options: &Options) -> Result<u8> {
     let accels = accelerators(&qemu, options.accel)?;
     let mut reports = Vec::new();
     for (name, elf) in programs {
-        reports.push(measure(name, elf, &qemu, &accels, options.runs)?);
+        reports.push(measure(
+            name,
+            elf,
+            &qemu,
+            &accels,
+            options.runs,
+            options.mem,
+        )?);
         if !options.json {
             print(&reports[reports.len() - 1]);
         }
@@ -93,7 +102,14 @@ fn accelerators(qemu: &Path, asked: Option<Choice>) -> Result<Vec<Accel>> {
 }
 
 /// Measures one program, its time with each of `accels` as the median of `runs` boots.
-pub fn measure(name: &str, elf: &Path, qemu: &Path, accels: &[Accel], runs: u32) -> Result<Report> {
+pub fn measure(
+    name: &str,
+    elf: &Path,
+    qemu: &Path,
+    accels: &[Accel],
+    runs: u32,
+    mem: u32,
+) -> Result<Report> {
     elf::check(elf)?;
     let main = elf::main_address(elf)?.ok_or_else(|| {
         failure::user(format!(
@@ -101,7 +117,7 @@ pub fn measure(name: &str, elf: &Path, qemu: &Path, accels: &[Accel], runs: u32)
             elf.display()
         ))
     })?;
-    let boot = |accel, count| boot_once(elf, main, qemu, accel, count);
+    let boot = |accel, count| boot_once(elf, main, qemu, (accel, mem), count);
     let counted = boot(Accel::Tcg, true)?;
     let instructions = Instructions {
         main: counted.main,
@@ -146,11 +162,18 @@ struct Booted {
     time: Duration,
 }
 
-fn boot_once(elf: &Path, main: u64, qemu: &Path, accel: Accel, count: bool) -> Result<Booted> {
+/// One boot with an accelerator and so many MiB of RAM.
+fn boot_once(
+    elf: &Path,
+    main: u64,
+    qemu: &Path,
+    (accel, mem): (Accel, u32),
+    count: bool,
+) -> Result<Booted> {
     let config = Config {
         machine: Machine::Microvm,
         accel,
-        mem: MEM,
+        mem,
         boot: Boot::Kernel {
             elf: elf.to_path_buf(),
             initrd: None,

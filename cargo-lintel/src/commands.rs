@@ -154,6 +154,7 @@ impl Boot {
                 accel: self.accel,
                 runs: self.runs,
                 json: self.json,
+                mem: self.mem,
             },
         )
     }

@@ -6,4 +6,6 @@ fn main() {
         println!("cargo:rustc-link-arg-bins={argument}");
     }
     println!("cargo:rustc-link-arg-bins=-Wl,-T,{script}");
+    // At 1 MiB, where RAM begins on a PC: two mebibytes are enough then.
+    println!("cargo:rustc-link-arg-bins=-Wl,--image-base=0x100000");
 }

@@ -123,7 +123,14 @@ fn measure(project: &Project, options: &Options) -> Result<Report> {
     let others = Work::now().others_since(before);
     count(&program, &mut rows)?;
     eprintln!("lintel: booting {SMALLEST}");
-    let boot = boot::measure(SMALLEST, &smallest, &qemu, &[decision.accel], BOOTS)?;
+    let boot = boot::measure(
+        SMALLEST,
+        &smallest,
+        &qemu,
+        &[decision.accel],
+        BOOTS,
+        boot::MEM,
+    )?;
     Ok(Report {
         lintel_bench: Report::VERSION,
         version: env!("CARGO_PKG_VERSION"),

@@ -16,6 +16,9 @@ pub struct Boot {
     /// How many boots the median is taken of
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: u32,
+    /// RAM in MiB
+    #[arg(long, value_name = "MIB", default_value_t = crate::boot::MEM, value_parser = clap::value_parser!(u32).range(1..))]
+    pub mem: u32,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

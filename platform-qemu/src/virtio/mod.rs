@@ -40,7 +40,10 @@ struct Memory;
 unsafe impl Hal for Memory {
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let Some(address) = FRAMES.lock().alloc(pages) else {
-            panic!("no memory for a virtio queue: {pages} pages")
+            refuse(
+                "not enough memory for the console's queues; give the VM more (cargo lintel run --mem \
+                    MIB, qemu -m MIB)",
+            )
         };
         let pointer = NonNull::new(address as *mut u8).unwrap_or(NonNull::dangling());
         // SAFETY: the frames were just taken and are mapped writable.

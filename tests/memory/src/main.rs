@@ -1,14 +1,16 @@
 //! Memory: mappings, protection, the break, the stack, and the allocator on top of them.
 //!
 //! Arguments name sections: `sizes fixed hole protect advise remap places moves advice shared private
-//! refused errors brk stack churn`. Without one, all are run.
+//! refused errors brk stack limits process churn`. Without one, all are run.
 
 mod areas;
 mod brk;
 mod churn;
 mod errors;
 mod files;
+mod limits;
 mod mapping;
+mod process;
 mod region;
 mod stack;
 
@@ -34,6 +36,8 @@ fn main() -> io::Result<()> {
         ("errors", errors::run),
         ("brk", brk::run),
         ("stack", stack::run),
+        ("limits", limits::run),
+        ("process", process::run),
         ("churn", churn::run),
     ])
 }

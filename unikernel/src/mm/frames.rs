@@ -30,8 +30,13 @@ const HAND: usize = 32;
 pub struct Frames {
     /// Free blocks, by the logarithm of their size in frames.
     blocks: [Bits; ORDERS],
-    /// Bit set: mapped by the application with mmap(2).
-    user: &'static mut [u64],
+    /// Mapped by the application with mmap(2).
+    user: Bits,
+    /// Parts of RAM whose bits of small blocks and of `user` have been cleared: where nobody has used
+    /// any, they are neither cleared nor read, however much RAM there is.
+    open: Bits,
+    /// One past the highest frame.
+    limit: usize,
     /// Single frames at hand, the first `at_hand` of them: free, and in no block. The last to be given
     /// back is the first to be taken.
     hand: [usize; HAND],
@@ -49,18 +54,12 @@ pub struct Frames {
 /// The frames of this machine.
 pub static FRAMES: SpinLock<Frames> = SpinLock::new(Frames::empty());
 
-fn get(map: &[u64], frame: usize) -> bool {
-    map[frame / 64] >> (frame % 64) & 1 != 0
-}
+/// The size of the parts of RAM whose bits are cleared together: 2^15 frames.
+const PART: usize = 15;
 
-fn put(map: &mut [u64], frame: usize, value: bool) {
-    let mask = 1 << (frame % 64);
-    if value {
-        map[frame / 64] |= mask
-    } else {
-        map[frame / 64] &= !mask
-    }
-}
+/// Sizes of blocks of which a part has whole words of bits: those that are cleared with it. The others
+/// are few.
+const MANY: usize = PART - 5;
 
 /// Frames of RAM up to address `top`, in whole words of a bitmap.
 const fn frames_below(top: usize) -> usize {
@@ -71,7 +70,9 @@ impl Frames {
     const fn empty() -> Self {
         Self {
             blocks: [const { Bits::none() }; ORDERS],
-            user: &mut [],
+            user: Bits::none(),
+            open: Bits::none(),
+            limit: 0,
             hand: [0; HAND],
             at_hand: 0,
             pool: 0..0,
@@ -85,7 +86,8 @@ impl Frames {
     /// Words that are needed for RAM up to address `top`.
     pub const fn words_for(top: usize) -> usize {
         let frames = frames_below(top);
-        let (mut words, mut order) = (frames / 64, 0);
+        let parts = (frames >> PART) + 1;
+        let (mut words, mut order) = (Bits::words_for(frames) + Bits::words_for(parts), 0);
         while order < ORDERS {
             words += Bits::words_for((frames >> order) + 1);
             order += 1;
@@ -96,16 +98,42 @@ impl Frames {
     /// Starts with no RAM at all; `words` are [`words_for`](Self::words_for)`(top)` words, which are
     /// overwritten.
     pub fn init(&mut self, top: usize, words: &'static mut [u64], pool: Range<usize>) {
-        words.fill(0);
         let frames = frames_below(top);
-        let (user, mut rest) = words.split_at_mut(frames / 64);
         *self = Self::empty();
-        self.user = user;
+        self.limit = frames;
+        let parts = (frames >> PART) + 1;
+        let mut rest;
+        (self.user, rest) = Bits::new(frames, words);
+        (self.open, rest) = Bits::new(parts, rest);
+        self.open.clear(0..parts);
         for (order, blocks) in self.blocks.iter_mut().enumerate() {
-            (*blocks, rest) = Bits::new((frames >> order) + 1, rest);
+            let count = (frames >> order) + 1;
+            (*blocks, rest) = Bits::new(count, rest);
+            if order >= MANY {
+                blocks.clear(0..count);
+            }
         }
         self.pool = pool.start / PAGE..pool.end / PAGE;
         self.last = self.pool.end + frames.saturating_sub(self.pool.end) / 2;
+    }
+
+    /// Before anything smaller than the part around `frame` is free or taken.
+    #[inline]
+    fn open(&mut self, frame: usize) {
+        if !self.open.has(frame >> PART) {
+            self.clear(frame >> PART);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn clear(&mut self, part: usize) {
+        self.open.add(part);
+        let frames = part << PART..(part + 1) << PART;
+        for (order, blocks) in self.blocks[..MANY].iter_mut().enumerate() {
+            blocks.clear(frames.start >> order..frames.end >> order);
+        }
+        self.user.clear(frames);
     }
 
     /// Declares the whole frames inside `bytes` to be free RAM.
@@ -196,7 +224,11 @@ impl Frames {
 
     /// The free block with a frame in it.
     fn block_of(&self, frame: usize) -> Option<Range<usize>> {
-        let order = (0..ORDERS).find(|&order| self.blocks[order].has(frame >> order))?;
+        let first = match self.open.has(frame >> PART) {
+            true => 0,
+            false => PART,
+        };
+        let order = (first..ORDERS).find(|&order| self.blocks[order].has(frame >> order))?;
         let start = frame >> order << order;
         Some(start..start + (1 << order))
     }
@@ -204,6 +236,11 @@ impl Frames {
     /// Takes `taken` out of a free block; the rest stays free.
     fn carve(&mut self, block: Range<usize>, taken: Range<usize>) {
         let order = block.len().trailing_zeros() as usize;
+        let mut frame = taken.start;
+        while frame < taken.end {
+            self.open(frame);
+            frame = (frame | ((1 << PART) - 1)) + 1;
+        }
         self.blocks[order].remove(block.start >> order);
         self.free -= block.len();
         self.put_back(block.start..taken.start);
@@ -217,6 +254,9 @@ impl Frames {
         while start < frames.end {
             let aligned = (start.trailing_zeros() as usize).min(ORDERS - 1);
             let order = aligned.min((frames.end - start).ilog2() as usize);
+            if order < PART {
+                self.open(start);
+            }
             self.join(start, order);
             start += 1 << order;
         }
@@ -317,41 +357,41 @@ impl Frames {
         self.put_back(first..first + count);
     }
 
-    /// Marks frames as the application's, or not.
+    /// Marks frames, which have been taken, as the application's, or not.
     pub fn set_user(&mut self, start: usize, count: usize, value: bool) {
-        (start / PAGE..start / PAGE + count).for_each(|frame| put(self.user, frame, value));
+        (start / PAGE..start / PAGE + count).for_each(|frame| match value {
+            true => self.user.add(frame),
+            false => self.user.remove(frame),
+        });
     }
 
     /// Whether the page at `address` was mapped by the application.
     pub fn is_user(&self, address: usize) -> bool {
-        address / PAGE < self.limit() && get(self.user, address / PAGE)
+        let frame = address / PAGE;
+        self.open.has(frame >> PART) && self.user.has(frame)
     }
 
     /// How many frames are the application's mappings.
     pub fn user_frames(&self) -> usize {
-        self.user
-            .iter()
-            .map(|word| word.count_ones() as usize)
-            .sum()
+        let (mut count, mut from) = (0, 0);
+        while let Some(part) = self.open.next(from) {
+            count += self.user.count(part << PART..(part + 1) << PART);
+            from = part + 1;
+        }
+        count
     }
 
     /// The first run of the application's pages in `range`.
     pub fn user_run(&self, range: Range<usize>) -> Option<Range<usize>> {
         let end = (range.end / PAGE).min(self.limit());
-        let first = self.skip_while(range.start / PAGE, end, false);
-        let last = self.skip_while(first, end, true);
-        (first < last).then_some(first * PAGE..last * PAGE)
-    }
-
-    /// The first frame from `frame` on, before `end`, that is not `mapped` as said; or `end`.
-    fn skip_while(&self, frame: usize, end: usize, mapped: bool) -> usize {
-        let mut frame = frame;
-        let whole = if mapped { !0 } else { 0 };
-        while frame < end && get(self.user, frame) == mapped {
-            let skips = frame.is_multiple_of(64) && self.user[frame / 64] == whole;
-            frame += if skips { 64 } else { 1 };
+        let first = self.user.next(range.start / PAGE)?;
+        let mut last = first;
+        while last < end && self.is_user(last * PAGE) {
+            let skips = last.is_multiple_of(64) && self.user.has_word(last);
+            last += if skips { 64 } else { 1 };
         }
-        frame.min(end)
+        let last = last.min(end);
+        (first < last).then_some(first * PAGE..last * PAGE)
     }
 
     /// One past the highest address that can be RAM.
@@ -365,7 +405,7 @@ impl Frames {
     }
 
     fn limit(&self) -> usize {
-        self.user.len() * 64
+        self.limit
     }
 }
 

@@ -144,12 +144,29 @@ fn leaf(address: usize, create: bool) -> Option<*mut u64> {
 
 /// Maps `range` (multiples of 2 MiB) onto itself with large pages.
 pub fn map_large(range: Range<usize>, access: Access) -> Result<(), Errno> {
-    for address in range.step_by(LARGE) {
-        let entry = directory_entry(address, true).ok_or(Errno::ENOMEM)?;
-        write(
-            entry,
-            address as u64 | access.bits() | Flags::HUGE_PAGE.bits(),
-        );
+    const DIRECTORY: usize = LARGE << 9;
+    let bits = access.bits() | Flags::HUGE_PAGE.bits();
+    let mut address = range.start;
+    while address < range.end {
+        let end = range.end.min((address & !(DIRECTORY - 1)) + DIRECTORY);
+        let mut entry = directory_entry(address, true).ok_or(Errno::ENOMEM)?;
+        // The entries of one directory lie side by side; eight at a time, since there may be thousands.
+        while address < end {
+            let value = address as u64 | bits;
+            let count = if end - address >= 8 * LARGE { 8 } else { 1 };
+            if count == 8 {
+                let step = LARGE as u64;
+                let [a, b, c, d] = [value, value + step, value + 2 * step, value + 3 * step];
+                let more = 4 * step;
+                let eight = [a, b, c, d, a + more, b + more, c + more, d + more];
+                // SAFETY: as in `read`: so many entries of the directory are left.
+                unsafe { entry.cast::<[u64; 8]>().write_volatile(eight) };
+            } else {
+                write(entry, value);
+            }
+            entry = entry.wrapping_add(count);
+            address += count * LARGE;
+        }
     }
     Ok(())
 }

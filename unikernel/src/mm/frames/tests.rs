@@ -57,6 +57,43 @@ fn everything_comes_back() {
     assert!(!f.is_user(runs[3].0));
 }
 
+#[test]
+fn runs_cross_parts_whose_bits_were_never_cleared() {
+    const MIB: usize = 1 << 20;
+    let mut f = frames(1200 * MIB, 0..0);
+    f.add(0..1200 * MIB);
+    let before = f.counts();
+    // Every bit of the maps was set: what nobody has used must not be looked at.
+    assert!(!f.is_user(700 * MIB) && f.user_run(0..usize::MAX).is_none());
+    assert!(f.is_free(700 * MIB) && f.user_frames() == 0);
+    let (start, count) = (100 * MIB, 300 * MIB / PAGE);
+    assert!(f.claim(start..start + count * PAGE));
+    f.set_user(start, count, true);
+    assert_eq!(f.user_run(0..usize::MAX), Some(start..start + count * PAGE));
+    assert_eq!(f.user_frames(), count);
+    assert!(!f.is_user(start - PAGE) && !f.is_user(start + count * PAGE));
+    assert!(!f.is_user(900 * MIB) && !f.is_free(start + 200 * MIB));
+    f.set_user(start, count, false);
+    f.free(start, count);
+    assert_eq!(f.counts(), before);
+    assert_eq!(f.alloc(1 << 18), Some(0));
+    f.free(0, 1 << 18);
+    assert_eq!(f.alloc(1), Some(1200 * MIB - PAGE));
+}
+
+#[test]
+fn what_is_held_back_is_taken_last() {
+    let mut f = frames(1 << 20, 0..0);
+    f.add(0..1 << 20);
+    f.hold_back(5);
+    assert_eq!(f.counts(), (256, 256));
+    assert!(f.is_free(0xff000) && f.alloc(1) == Some(0xfa000));
+    assert!((0..255).all(|_| f.alloc(1).is_some()) && f.alloc(1).is_none());
+    (0..256).for_each(|frame| f.free(frame * PAGE, 1));
+    f.hold_back(3);
+    assert!(f.claim(0..1 << 20) && f.counts().1 == 0);
+}
+
 /// Takes and gives back at random, with every frame's owner remembered.
 #[test]
 fn no_frame_is_handed_out_twice_and_all_are_joined_again() {
