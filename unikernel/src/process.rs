@@ -30,7 +30,8 @@ pub const BOOT_CODE: u8 = 254;
 /// The process id: there is one process, and nobody above it.
 pub const PID: i32 = 1;
 
-/// How much of the main stack is there from the start; the rest comes on demand.
+/// How much of the main stack is there from the start, or a 64th of RAM if that is less; the rest comes
+/// on demand.
 const FIRST_STACK: usize = 64 << 10;
 
 /// Ends the program with `code` and the VM with it.
@@ -219,7 +220,8 @@ impl StackBuilder {
 fn build_stack(options: &Options, elf: &Elf, shift: usize) -> usize {
     let strings = options.args.iter().chain(&options.env).map(|s| s.len() + 9);
     let size = strings.sum::<usize>() + 2 * options.argv0.len() + 1024;
-    let top = mm::space::main_stack(size + shift + FIRST_STACK)
+    let first = FIRST_STACK.min(FRAMES.lock().counts().0 * PAGE / 64);
+    let top = mm::space::main_stack(size + shift + first)
         .unwrap_or_else(|_| refuse_memory(layout::Error::TooSmall(0)));
     let mut stack = StackBuilder {
         at: top - shift - 8,

@@ -26,6 +26,8 @@ pub struct Aslr {
 const STACK_BITS: u32 = 22;
 /// Bits of pages by which areas may move, which is 1 TiB.
 const AREAS_BITS: u32 = 28;
+/// With less RAM than this every page counts, and only what has addresses of its own is moved.
+const SMALL: usize = 4 << 20;
 /// Most pages by which the pool may move; one for each 16 MiB of RAM.
 const POOL_PAGES: usize = 16;
 
@@ -38,6 +40,10 @@ impl Aslr {
     }
 
     fn from_words(words: [usize; 5], ram: usize) -> Self {
+        let words = match ram < SMALL {
+            true => [words[0], 0, words[2], 0, 0],
+            false => words,
+        };
         let pages = |word: usize, bits: u32| (word & ((1 << bits) - 1)) * PAGE;
         Self {
             stack: pages(words[0], STACK_BITS),
@@ -60,7 +66,10 @@ mod tests {
         assert_eq!(most.areas, (1 << 40) - PAGE);
         assert!(most.words < 8192 && most.words.is_multiple_of(16));
         assert!(most.pool < POOL_PAGES * PAGE && most.frames < 1024);
-        let none = Aslr::from_words([7 * PAGE + 7; 5], 1 << 20);
-        assert_eq!((none.pool, none.frames), (0, (7 * PAGE + 7) % 4));
+        let small = Aslr::from_words([7 * PAGE + 7; 5], 8 << 20);
+        assert_eq!((small.pool, small.frames), (0, (7 * PAGE + 7) % 32));
+        let least = Aslr::from_words([7; 5], 2 << 20);
+        assert_eq!((least.words, least.pool, least.frames), (0, 0, 0));
+        assert_eq!((least.stack, least.areas), (7 * PAGE, 7 * PAGE));
     }
 }

@@ -16,6 +16,7 @@ const SMALLEST: usize = 16;
 const CLASSES: usize = 8;
 const LARGEST_CLASS: usize = SMALLEST << (CLASSES - 1);
 const LARGEST_ODD: usize = 16 << 10;
+/// Largest region for odd sizes.
 const ODD_REGION: usize = 64 << 10;
 
 /// A free block of some class; its first word links to the next.
@@ -98,12 +99,15 @@ impl Tiers {
     }
 
     fn odd(&mut self, layout: Layout) -> *mut u8 {
-        if self.odd.size() == 0
-            && let Some(region) = FRAMES.lock().alloc(ODD_REGION / PAGE)
-        {
-            // SAFETY: the region is fresh RAM, ours for good.
-            unsafe { self.odd.init(region as *mut u8, ODD_REGION) };
-            HELD.fetch_add(ODD_REGION / PAGE, Relaxed);
+        if self.odd.size() == 0 {
+            let mut frames = FRAMES.lock();
+            // Not more than a 64th of RAM, but room for one of the largest.
+            let pages = (frames.counts().0 / 64).clamp(LARGEST_ODD / PAGE + 1, ODD_REGION / PAGE);
+            if let Some(region) = frames.alloc(pages) {
+                // SAFETY: the region is fresh RAM, ours for good.
+                unsafe { self.odd.init(region as *mut u8, pages * PAGE) };
+                HELD.fetch_add(pages, Relaxed);
+            }
         }
         self.odd
             .allocate_first_fit(layout)
@@ -112,7 +116,7 @@ impl Tiers {
 
     fn owns_odd(&self, pointer: *mut u8) -> bool {
         let bottom = self.odd.bottom() as usize;
-        self.odd.size() != 0 && (bottom..bottom + ODD_REGION).contains(&(pointer as usize))
+        (bottom..bottom + self.odd.size()).contains(&(pointer as usize))
     }
 }
 

@@ -256,9 +256,9 @@ fn user_frame(address: usize) -> Option<usize> {
     paging::translate(address)
 }
 
-/// Populates the main stack down to the page of `address`, in steps.
+/// Populates the main stack down to the page of `address`.
 fn grow_stack(space: &mut Space, address: usize) -> Result<(), Errno> {
-    let low = (address & !(STACK_STEP - 1)).max(stack().start);
+    let low = page_down(address).max(stack().start);
     while space.stack_low > low {
         let page = space.stack_low - PAGE;
         let frame = FRAMES.lock().alloc(1).ok_or(Errno::ENOMEM)?;
@@ -313,7 +313,7 @@ pub fn demand(address: usize, error: u64) -> Result<(), Fault> {
     if present || address >= space.stack_low {
         return Err(Fault::Denied);
     }
-    grow_stack(&mut space, address).map_err(|_| Fault::Memory)
+    grow_stack(&mut space, address & !(STACK_STEP - 1)).map_err(|_| Fault::Memory)
 }
 
 #[cfg(test)]
