@@ -48,6 +48,36 @@ fn without_frame() {
     }
 }
 
+/// Unmaps the stack on which it runs, by a call site that was used `before`: it may have been rewritten.
+fn unmap_stack(before: bool) {
+    let (mut start, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: the first call initialises the attributes.
+    unsafe {
+        let mut attributes = std::mem::zeroed();
+        libc::pthread_getattr_np(libc::pthread_self(), &mut attributes);
+        libc::pthread_attr_getstack(&attributes, &mut start, &mut size);
+    }
+    // SAFETY: nothing comes back: there is no stack. The first call fails, since its length is 0.
+    unsafe {
+        std::arch::asm!(
+            "2:",
+            "mov eax, {unmap}",
+            "syscall",
+            "mov rsi, {size}",
+            "sub {rounds:e}, 1",
+            "jns 2b",
+            "push rax",
+            "ud2",
+            unmap = const libc::SYS_munmap,
+            size = in(reg) size,
+            rounds = inout(reg) u32::from(before) => _,
+            in("rdi") start,
+            inlateout("rsi") if before { 0 } else { size } => _,
+            out("rax") _, out("rcx") _, out("r11") _,
+        );
+    }
+}
+
 /// Recurses until the stack is used up.
 fn deeper(n: u64) -> u64 {
     let room = std::hint::black_box([n; 64]);
@@ -66,6 +96,13 @@ pub fn die(how: &str) -> io::Result<()> {
     }
     // Not the standard library's handler.
     dispose(SIGSEGV, SIG_DFL);
+    if let Some(how) = how.strip_prefix("unmapped-stack") {
+        if how.contains("-handled") {
+            install(SIGSEGV, faulting, 0, &[]);
+        }
+        let again = how.contains("-again");
+        let _ = std::thread::spawn(move || unmap_stack(again)).join();
+    }
     match how {
         "blocked" => {
             install(SIGSEGV, faulting, 0, &[]);

@@ -106,11 +106,12 @@ global_asm!(
     // From here on a signal is not seen any more; an interrupt that brings one goes back.
     "lintel_shim_checked:",
     "    LINTEL_XMM load, 16",
-    "    test dword ptr [rbp - 56], 0x400",
-    "    jnz 6f",
-    "5:  lea rsp, [rbp - 48]",
+    "    lea rsp, [rbp - 48]",
     "lintel_shim_checked_end:",
-    "    pop r9",
+    // The caller's stack may be gone meanwhile: on that stack the fault is the caller's.
+    "    test dword ptr [rsp - 8], 0x400",
+    "    jnz 6f",
+    "5:  pop r9",
     "    pop r8",
     "    pop r10",
     "    pop rdx",
