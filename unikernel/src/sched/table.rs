@@ -104,12 +104,18 @@ pub fn others() -> usize {
 /// Calls `visit` with every thread, the main one first. It must neither make nor end any.
 pub fn each(mut visit: impl FnMut(&'static Thread)) {
     visit(&MAIN);
+    // Mostly there are none, and then no chain is looked at.
+    let mut left = others();
     for hash in 0..CHAINS as i32 {
+        if left == 0 {
+            return;
+        }
         let mut next = with(|table| table.chain(hash).next());
         while let Some(thread) = next {
             // SAFETY: as in `Table::chain`.
             next = unsafe { thread.chain.load(Relaxed).as_ref() };
             visit(thread);
+            left -= 1;
         }
     }
 }

@@ -159,20 +159,39 @@ fn brk(meter: &mut Meter) -> Outcome {
 }
 
 fn mremap(meter: &mut Meter) -> Outcome {
-    // There is room to grow: the second page was mapped, too.
-    let address = map(2 * PAGE)?;
-    // SAFETY: nothing of the mapping is used; what stays is one whole mapping of a page.
-    unsafe { unmap(address + PAGE as i64, PAGE) }?;
-    let page = Mapping(address);
+    let page = with_room()?;
     let address = page.0;
     // SAFETY: the page is writable memory that nobody else knows of.
     unsafe { (address as *mut u8).write_volatile(1) };
-    meter.measure(move || {
-        // SAFETY: without MREMAP_MAYMOVE it grows where nothing was, or not at all.
-        unsafe { call!(SYS_mremap, address, PAGE, 2 * PAGE, 0) }.is(address)?;
-        // SAFETY: what goes away is what just came.
-        unsafe { call!(SYS_mremap, address, 2 * PAGE, PAGE, 0) }.is(address)
-    })
+    meter.measure(move || grow_and_shrink(address))
+}
+
+#[inline(never)]
+fn grow_and_shrink(address: i64) -> Result<(), Stop> {
+    // SAFETY: without MREMAP_MAYMOVE it grows where nothing was, or not at all.
+    unsafe { call!(SYS_mremap, address, PAGE, 2 * PAGE, 0) }.is(address)?;
+    // SAFETY: what goes away is what just came.
+    unsafe { call!(SYS_mremap, address, 2 * PAGE, PAGE, 0) }.is(address)
+}
+
+/// A page behind which nothing is: a second one was there and has gone. Where the kernel takes its own
+/// pages from the same memory it may take that one, mostly when call sites are used for the first time:
+/// so it is tried, and then there is another.
+fn with_room() -> Result<Mapping, Stop> {
+    let mut tries = 8;
+    loop {
+        let address = map(2 * PAGE)?;
+        // SAFETY: nothing of the mapping is used; what stays is one whole mapping of a page.
+        unsafe { unmap(address + PAGE as i64, PAGE) }?;
+        let page = Mapping(address);
+        let tried = (0..4).try_for_each(|_| grow_and_shrink(address));
+        tries -= 1;
+        match tried {
+            Ok(()) => return Ok(page),
+            Err(stop) if tries == 0 => return Err(stop),
+            Err(_) => {}
+        }
+    }
 }
 
 fn madvise(meter: &mut Meter) -> Outcome {
