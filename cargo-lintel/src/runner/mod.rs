@@ -184,7 +184,7 @@ fn memory(asked: Option<u32>, initrd_bytes: u64) -> u32 {
 /// neither could even say so.
 fn check_memory(elf: &Path, mem: u32, initrd_bytes: u64) -> Result<()> {
     /// What the kernel itself takes behind the image before it can speak.
-    const KERNEL: u64 = 256 << 10;
+    const KERNEL: u64 = 224 << 10;
     let root = if initrd_bytes == 0 {
         0
     } else {
