@@ -19,9 +19,13 @@ pub fn process_vm_readv(
     remotes: usize,
     flags: usize,
 ) -> SysResult {
-    let (mut here, mut there) = (parts(local, locals), parts(remote, remotes));
-    let wanted = check(pid, &mut here, &mut there, flags, Touch::WRITE)?;
-    if wanted { copy(there, here) } else { Ok(0) }
+    transfer(
+        pid,
+        parts(local, locals),
+        parts(remote, remotes),
+        flags,
+        Touch::WRITE,
+    )
 }
 
 /// process_vm_writev(2): from `local` to `remote`.
@@ -33,9 +37,13 @@ pub fn process_vm_writev(
     remotes: usize,
     flags: usize,
 ) -> SysResult {
-    let (mut here, mut there) = (parts(local, locals), parts(remote, remotes));
-    let wanted = check(pid, &mut here, &mut there, flags, Touch::READ)?;
-    if wanted { copy(here, there) } else { Ok(0) }
+    transfer(
+        pid,
+        parts(local, locals),
+        parts(remote, remotes),
+        flags,
+        Touch::READ,
+    )
 }
 
 /// An array; one that is too long is refused when it is looked at.
@@ -43,28 +51,21 @@ fn parts(vector: UserPtr<iovec>, count: usize) -> Parts {
     Parts::new(vector, u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// Checks in Linux's order; whether there is anything to copy. A bad remote buffer is a matter of the
-/// copy, a bad local one is not (`import_iovec`).
-fn check(
-    pid: i32,
-    here: &mut Parts,
-    there: &mut Parts,
-    flags: usize,
-    touch: Touch,
-) -> Result<bool, Errno> {
+/// Checks in Linux's order, then copies: to `here` if that is to be written, else from it. A bad remote
+/// buffer is a matter of the copy, a bad local one is not (`import_iovec`).
+fn transfer(pid: i32, mut here: Parts, mut there: Parts, flags: usize, touch: Touch) -> SysResult {
     if flags != 0 {
         return Err(Errno::EINVAL);
     }
-    if here.check(touch)? == 0 {
-        return Ok(false);
+    if here.check(touch)? == 0 || there.measure(|_, _| {})? == 0 {
+        return Ok(0);
     }
-    if there.measure(|_, _| {})? == 0 {
-        return Ok(false);
+    if pid != PID {
+        return Err(Errno::ESRCH);
     }
-    if pid == PID {
-        Ok(true)
-    } else {
-        Err(Errno::ESRCH)
+    match touch.write {
+        true => copy(there, here),
+        false => copy(here, there),
     }
 }
 
