@@ -15,7 +15,7 @@ const ENTRIES: [&str; 2] = ["lintel_entry_pvh", "lintel_entry_mb2"];
 
 /// No red zone: the monitor's exceptions push onto the running ring-0 stack. Static relocation: the
 /// boot tables are static data with absolute addresses. The threshold: docs/src/kernel-object.md, *Size*.
-const FLAGS: &str = "-Crelocation-model=static\x1f-Cno-redzone=yes\x1f-Cforce-unwind-tables=no\x1f-Cllvm-args=-inline-threshold=30";
+const FLAGS: &str = "-Crelocation-model=static\x1f-Cno-redzone=yes\x1f-Cforce-unwind-tables=no\x1f-Cllvm-args=-inline-threshold=20";
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));

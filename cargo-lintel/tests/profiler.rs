@@ -99,6 +99,30 @@ fn sleeping_is_blocked_time_and_not_time_on_the_cpu() {
 }
 
 #[test]
+fn a_machine_that_rests_is_left_alone() {
+    let Some(elf) = elf("profile") else { return };
+    for accel in accels() {
+        let mut run = Run::of(elf, accel).start(&["rest"]);
+        let counts = |lines: &[Value]| -> u64 {
+            let causes = lines.iter().filter(|line| line["cause"].is_string());
+            causes.filter_map(|line| line["count"].as_u64()).sum()
+        };
+        let exits = [1, 2].map(|number| {
+            if number == 2 {
+                std::thread::sleep(Duration::from_secs(10));
+            }
+            run.signal("USR1");
+            counts(&run.wait_for(&format!("\"snapshot\":{number},")))
+        });
+        // One to be woken up by the request, and to halt again; and nothing to tell of the rest.
+        let between = exits[1] - exits[0];
+        assert!(between <= 20, "{between} in ten seconds, {accel}");
+        run.signal("TERM");
+        run.end();
+    }
+}
+
+#[test]
 fn a_profile_is_written_whenever_it_is_asked_for() {
     let Some(elf) = elf("profile") else { return };
     for accel in accels() {

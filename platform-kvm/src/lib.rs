@@ -4,6 +4,7 @@
 #![cfg_attr(not(test), no_std)]
 
 pub mod clock;
+mod eoi;
 pub mod serial;
 
 use core::ops::Range;
@@ -67,8 +68,13 @@ impl Platform for Kvm {
         clock::wall_clock()
     }
 
-    fn set_timer(&self, delay: u64) {
-        Qemu.set_timer(delay);
+    fn set_timer(&self, at: u64) {
+        eoi::enable();
+        Qemu.set_timer(at);
+    }
+
+    fn shares_timer(&self) -> bool {
+        Qemu.shares_timer()
     }
 
     fn set_tick(&self, on: bool) {

@@ -3,7 +3,7 @@
 //! - [`boot`]: PVH and Multiboot2 entry, long mode, the drop to ring 3;
 //! - [`monitor`]: ring 0 afterwards: interrupt and exception entry, monitor calls;
 //! - devices, driven from ring 3 through monitor calls: [`serial`], [`pic`], [`timer`], [`clock`],
-//!   [`power`], [`doorbell`]; and by memory-mapped registers: [`virtio`].
+//!   [`power`], [`doorbell`], [`lapic`]; and by memory-mapped registers: [`virtio`].
 //!
 //! [`Qemu`] puts them together for machines without KVM (TCG); `platform-kvm` replaces what is
 //! better done otherwise there.
@@ -16,6 +16,7 @@ extern crate alloc;
 pub mod boot;
 pub mod clock;
 pub mod doorbell;
+pub mod lapic;
 pub mod monitor;
 pub mod pic;
 pub mod power;
@@ -36,9 +37,14 @@ const SERIAL_LINE: u8 = 4;
 /// Ranges longer than this are flushed with everything else.
 const MOST_PAGES: usize = 32;
 
+/// The vector of the local APIC's timer, counted from the first of the PIC.
+const APIC_TIMER: u8 = monitor::layout::TIMER_VECTOR - unikernel::cpu::FIRST_IRQ_VECTOR;
+
 /// What a vector is on a PC with the PIC.
 pub fn classify(vector: u8) -> Interrupt {
     match vector.wrapping_sub(unikernel::cpu::FIRST_IRQ_VECTOR) {
+        APIC_TIMER => Interrupt::Timer,
+        timer::LINE if timer::is_ticking() => Interrupt::Tick,
         timer::LINE => Interrupt::Timer,
         line if virtio::line() == Some(line) => {
             virtio::acknowledge();
@@ -116,8 +122,15 @@ impl Platform for Qemu {
         clock::wall_clock()
     }
 
-    fn set_timer(&self, delay: u64) {
-        timer::one_shot(delay);
+    fn set_timer(&self, at: u64) {
+        match lapic::present() {
+            true => lapic::one_shot(at),
+            false => timer::one_shot(at),
+        }
+    }
+
+    fn shares_timer(&self) -> bool {
+        !lapic::present()
     }
 
     fn set_tick(&self, on: bool) {

@@ -1,10 +1,11 @@
-//! The 8254 timer (Intel 8254 data sheet): channel 0 for interrupts, channel 2 for calibration.
+//! The 8254 timer (Intel 8254 data sheet): channel 0 for the tick, channel 2 for calibration. Where
+//! there is no [local APIC](crate::lapic), channel 0 is the one-shot, too.
 
-use crate::monitor::{inb, outb};
+use crate::monitor::{inb, out_bytes, outb};
 use crate::pic;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use unikernel::platform::{ClockRate, TICK_HZ};
-use unikernel::time::{mult_for, tsc};
+use unikernel::time::{mult_for, ticks_to_ns, tsc};
 
 /// Input frequency in Hz.
 pub const HZ: u64 = 1_193_182;
@@ -20,34 +21,42 @@ const OUTPUT: u8 = 1 << 7;
 /// Interrupt line of channel 0.
 pub const LINE: u8 = 0;
 
-static ONE_SHOT: AtomicBool = AtomicBool::new(false);
+static TICKING: AtomicBool = AtomicBool::new(false);
 
-/// One interrupt after `delay` ns, or after 54.9 ms, the range of the counter, if that is sooner.
-pub fn one_shot(delay: u64) {
-    let count = (u128::from(delay) * u128::from(HZ) / 1_000_000_000).clamp(1, 0xffff) as u16;
-    pic::enable(LINE, true);
-    // SAFETY: the timer touches no memory. Mode 0: interrupt on terminal count. The mode stays,
-    // and writing a count starts it again, so the mode byte is written once.
-    unsafe {
-        if !ONE_SHOT.swap(true, Relaxed) {
-            outb(MODE, 0x30);
-        }
-        outb(CHANNEL_0, count as u8);
-        outb(CHANNEL_0, (count >> 8) as u8);
-    }
+/// Whether channel 0 is the tick.
+pub fn is_ticking() -> bool {
+    TICKING.load(Relaxed)
 }
 
-/// The periodic tick.
+/// One interrupt when the TSC comes to `at`, or after 54.9 ms, the range of the counter, if that is
+/// sooner.
+pub fn one_shot(at: u64) {
+    let delay = ticks_to_ns(at.saturating_sub(tsc()));
+    let count = (u128::from(delay) * u128::from(HZ) / 1_000_000_000).clamp(1, 0xffff) as u16;
+    pic::enable(LINE, true);
+    start(ONE_SHOT, count);
+    TICKING.store(false, Relaxed);
+}
+
+/// Mode 0: interrupt on terminal count. Mode 2: rate generator.
+const ONE_SHOT: u8 = 0x30;
+const PERIODIC: u8 = 0x34;
+
+fn start(mode: u8, count: u16) {
+    let [low, high] = count.to_le_bytes();
+    // SAFETY: the timer touches no memory.
+    unsafe { out_bytes([(MODE, mode), (CHANNEL_0, low), (CHANNEL_0, high)]) };
+}
+
+/// Starts or stops the tick.
 pub fn periodic(on: bool) {
-    let count = (HZ / TICK_HZ) as u16;
-    ONE_SHOT.store(false, Relaxed);
-    // SAFETY: the timer touches no memory. Mode 2: rate generator.
-    unsafe {
-        outb(MODE, 0x34);
-        outb(CHANNEL_0, count as u8);
-        outb(CHANNEL_0, (count >> 8) as u8);
-    }
+    TICKING.store(on, Relaxed);
     pic::enable(LINE, on);
+    match on {
+        true => start(PERIODIC, (HZ / TICK_HZ) as u16),
+        // A last interrupt that nobody hears; a count must be written for it to stop.
+        false => start(ONE_SHOT, 1),
+    }
 }
 
 /// Shortest calibration in timer counts: 10 ms.

@@ -225,6 +225,9 @@ fn handle(vector: u8) {
             Interrupt::Timer => profile::caused(profile::Cause::IrqTimer, || {
                 time::on_timer();
             }),
+            Interrupt::Tick => profile::caused(profile::Cause::IrqTick, || {
+                time::on_tick();
+            }),
             Interrupt::Console => profile::caused(profile::Cause::IrqConsole, || {
                 console::on_input();
             }),

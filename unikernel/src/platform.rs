@@ -41,8 +41,10 @@ pub enum ClockChoice {
 /// What an interrupt turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
-    /// The timer: the tick, or the one-shot set by [`Platform::set_timer`].
+    /// The one-shot set by [`Platform::set_timer`].
     Timer,
+    /// The tick.
+    Tick,
     /// The console has input.
     Console,
     /// Nobody claims it.
@@ -91,11 +93,14 @@ pub trait Platform: Sync {
     /// Nanoseconds since the Unix epoch, now. Resolution: a second from an RTC, else 1 ns.
     fn wall_clock(&self) -> u64;
 
-    /// Asks for one timer interrupt after about `delay` ns; the machine may fire earlier when the
-    /// delay is beyond its range (54 ms for the PIT).
-    fn set_timer(&self, delay: u64);
+    /// Asks for one [`Interrupt::Timer`] when the TSC comes to `at`, in place of the one asked for
+    /// before; the machine may fire earlier where that is beyond its range (54 ms for the PIT).
+    fn set_timer(&self, at: u64);
 
-    /// Starts or stops the periodic tick, [`TICK_HZ`] times a second. Excludes `set_timer`.
+    /// Whether the one-shot and the tick are the same timer, so that either is set, not both.
+    fn shares_timer(&self) -> bool;
+
+    /// Starts or stops the periodic tick, [`TICK_HZ`] times a second.
     fn set_tick(&self, on: bool);
 
     /// What `vector` is; acknowledges at the device where that needs more than the monitor did.

@@ -15,6 +15,8 @@ pub const NANOS: u64 = 1_000_000_000;
 static START: AtomicU64 = AtomicU64::new(0);
 /// Nanoseconds per tick with 32 fractional bits; 0 until known.
 static MULT: AtomicU64 = AtomicU64::new(0);
+/// Ticks per nanosecond with 32 fractional bits.
+static INVERSE: AtomicU64 = AtomicU64::new(0);
 /// CLOCK_REALTIME minus CLOCK_MONOTONIC in ns; 0 until known.
 static EPOCH: AtomicU64 = AtomicU64::new(0);
 static CHOICE: AtomicU64 = AtomicU64::new(0);
@@ -87,10 +89,10 @@ extern "C" fn lintel_fast_cold_calibrate() -> u64 {
 extern "C" fn calibrate() {
     // Without a machine, in tests and benches, a tick is as good as a nanosecond.
     if !crate::platform::registered() {
-        return MULT.store(1 << 32, Relaxed);
+        return set_mult(1 << 32);
     }
     match platform().clock_rate(choice()) {
-        Ok(rate) => MULT.store(rate.mult, Relaxed),
+        Ok(rate) => set_mult(rate.mult),
         Err(why) => panic!("no clock: {why}"),
     }
 }
@@ -101,9 +103,22 @@ pub fn check_choice() -> Result<(), &'static str> {
     if choice() == ClockChoice::Auto {
         return Ok(());
     }
-    let rate = platform().clock_rate(choice())?;
-    MULT.store(rate.mult, Relaxed);
+    set_mult(platform().clock_rate(choice())?.mult);
     Ok(())
+}
+
+fn set_mult(mult: u64) {
+    INVERSE.store(((1u128 << 64) / u128::from(mult)) as u64, Relaxed);
+    MULT.store(mult, Relaxed);
+}
+
+/// The TSC when CLOCK_MONOTONIC comes to `deadline` (ns), or a little later than that.
+pub fn tsc_at(deadline: u64) -> u64 {
+    let now = tsc();
+    let passed = scale(now.wrapping_sub(START.load(Relaxed)), mult());
+    let left = u128::from(deadline.saturating_sub(passed));
+    let ticks = (left * u128::from(INVERSE.load(Relaxed))) >> 32;
+    u64::try_from(u128::from(now) + ticks + 1).unwrap_or(u64::MAX)
 }
 
 /// The sources that this machine has, each with the frequency in kHz that it gives for the TSC.
@@ -222,11 +237,17 @@ pub fn realtime() -> (u64, u32) {
     now
 }
 
-/// The timer fired: the tick, or the one-shot.
+/// The one-shot fired.
 pub fn on_timer() {
     TICKS.fetch_add(1, Relaxed);
-    sched::tick::on_tick();
     sched::on_timer();
+}
+
+/// It ticked.
+pub fn on_tick() {
+    TICKS.fetch_add(1, Relaxed);
+    sched::tick::on_tick();
+    sched::expire();
 }
 
 /// Timer interrupts since boot.

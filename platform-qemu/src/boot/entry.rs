@@ -8,7 +8,7 @@
 //! Intel SDM vol. 3 sections 10.8.5 (entering IA-32e mode) and 7.14 (interrupts in 64-bit mode).
 
 use crate::monitor::cpuid::LEAVES;
-use crate::monitor::layout::{Call, IST_STACK, VECTORS};
+use crate::monitor::layout::{Call, IST_STACK, TIMER_VECTOR, VECTORS};
 use core::arch::global_asm;
 
 /// Flags that SYSCALL clears: DF, TF, AC, NT; and IF where it arrives in ring 0.
@@ -90,6 +90,11 @@ global_asm!(
     "lintel_ist_top:",
     "    .fill {ist}, 1, 0",
     "lintel_ring0_top:",
+    // Bit 0: the host has ended the interrupt that it has just delivered.
+    ".balign 4",
+    ".globl lintel_pv_eoi",
+    ".hidden lintel_pv_eoi",
+    "lintel_pv_eoi: .long 0",
     ".popsection",
     vectors = const VECTORS,
     ist = const IST_STACK,
@@ -291,6 +296,10 @@ global_asm!(
     "    mov [rdi + 13*16], ax",
     "    shr eax, 16",
     "    mov [rdi + 13*16 + 6], ax",
+    "    mov eax, offset lintel_timer",
+    "    mov [rdi + {timer}*16], ax",
+    "    shr eax, 16",
+    "    mov [rdi + {timer}*16 + 6], ax",
     "    syscall",
     // No interrupt is wanted yet, so the probe may run in ring 0 with interrupts open.
     "lintel_lstar_probe:",
@@ -337,6 +346,7 @@ global_asm!(
     vectors = const VECTORS,
     leaves = const LEAVES,
     syscall_mask = const SYSCALL_MASK,
+    timer = const TIMER_VECTOR,
     write_msr = const Call::WriteMsr as usize,
 );
 

@@ -1,7 +1,10 @@
 //! Numbers that the assembly and the Rust side of the monitor share.
 
-/// Vectors with a gate: 32 exceptions, 16 of the PIC.
-pub const VECTORS: usize = 48;
+/// Vectors with a gate: 32 exceptions, 16 of the PIC, the timer of the local APIC.
+pub const VECTORS: usize = 49;
+
+/// Vector of the local APIC's timer. Its interrupts alone end at that APIC.
+pub const TIMER_VECTOR: u8 = 48;
 
 /// Size of each of the two ring-0 stacks, in bytes. The monitor nests at most twice.
 pub const IST_STACK: usize = 1024;
@@ -32,9 +35,11 @@ pub enum Call {
     /// rdi = words of port and byte (bits 0-15 and 16-23), rsi = how many (at least one). No
     /// interrupt comes in between.
     OutBytes = 9,
+    /// rdi = address of a register in memory, esi = value.
+    Store = 10,
 }
 
 /// Number of monitor calls.
-pub const CALLS: usize = 10;
+pub const CALLS: usize = 11;
 
-const _: () = assert!(Call::OutBytes as usize + 1 == CALLS);
+const _: () = assert!(Call::Store as usize + 1 == CALLS);

@@ -118,6 +118,26 @@ pub unsafe fn write_msr(number: u32, value: u64) {
     });
 }
 
+/// Address of the word in which a host may say that it has ended an interrupt (bit 0).
+#[cfg(not(test))]
+pub fn pv_eoi() -> usize {
+    unsafe extern "C" {
+        safe static lintel_pv_eoi: core::sync::atomic::AtomicU32;
+    }
+    core::ptr::from_ref(&lintel_pv_eoi) as usize
+}
+
+/// Writes a 32-bit register of a device that only ring 0 may touch.
+///
+/// # Safety
+/// `address` is a mapped register, and the device must not be made to touch memory that Rust knows of.
+pub unsafe fn store(address: usize, value: u32) {
+    // SAFETY: the caller's promise.
+    profile::caused(profile::Cause::Apic, || unsafe {
+        monitor(Call::Store, [address, value as usize, 0, 0])
+    });
+}
+
 /// Flushes all translations by loading the root table again.
 ///
 /// # Safety

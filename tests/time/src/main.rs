@@ -1,6 +1,6 @@
 //! Clocks and sleeps. What is measured is printed as `true` or `ok`, never as a number.
 //!
-//! Arguments name sections: `clocks agree resolution sleep until errors interval posix files
+//! Arguments name sections: `clocks agree resolution sleep until pace errors interval posix files
 //! many`. Without one, all are run.
 
 mod clocks;
@@ -19,6 +19,7 @@ fn main() -> io::Result<()> {
         ("resolution", clocks::resolution),
         ("sleep", sleep::relative),
         ("until", sleep::until),
+        ("pace", sleep::pace),
         ("errors", sleep::errors),
         ("interval", timers::interval),
         ("posix", timers::posix),

@@ -89,6 +89,47 @@ pub fn until() -> io::Result<()> {
     Ok(())
 }
 
+/// Ten thousand naps of 100 µs, and ten thousand times 250 µs apart to wake up at. Their lateness is
+/// told on standard error.
+pub fn pace() -> io::Result<()> {
+    const TIMES: usize = 10_000;
+    let short = Duration::from_micros(100);
+    let nap = timespec(short);
+    let mut over = Vec::with_capacity(TIMES);
+    for _ in 0..TIMES {
+        let start = read(libc::CLOCK_MONOTONIC)?;
+        call(libc::SYS_nanosleep, &[nap.as_ptr() as u64, 0])?;
+        over.push((read(libc::CLOCK_MONOTONIC)? - start).checked_sub(short));
+    }
+    println!("none too short {}", over.iter().all(Option::is_some));
+    let thousand = |range: std::ops::Range<usize>| {
+        let mut part: Vec<_> = over[range].iter().flatten().copied().collect();
+        part.sort();
+        part[part.len() / 2]
+    };
+    let (first, last) = (thousand(0..1000), thousand(TIMES - 1000..TIMES));
+    eprintln!("median lateness {first:?} at first, {last:?} in the end");
+    println!(
+        "as good as a millisecond {}",
+        last < Duration::from_millis(1)
+    );
+
+    let apart = Duration::from_micros(250);
+    let start = read(libc::CLOCK_MONOTONIC)?;
+    let mut early = 0;
+    for turn in 1..=TIMES as u32 {
+        let alarm = start + apart * turn;
+        let time = timespec(alarm);
+        let args = [1, libc::TIMER_ABSTIME as u64, time.as_ptr() as u64, 0];
+        call(libc::SYS_clock_nanosleep, &args)?;
+        early += usize::from(read(libc::CLOCK_MONOTONIC)? < alarm);
+    }
+    let late = read(libc::CLOCK_MONOTONIC)? - (start + apart * TIMES as u32);
+    eprintln!("the last of {TIMES}: {late:?} late");
+    println!("woken early {early}, no drift {}", late < LATE);
+    Ok(())
+}
+
 /// Times that are none, clocks that cannot wake anybody.
 pub fn errors() -> io::Result<()> {
     for (name, time) in [

@@ -20,6 +20,7 @@ pub use spare::{spare, trim};
 use crate::errno::SysResult;
 use crate::mm::PAGE;
 use crate::uaccess::{self, UserSlice};
+use core::cell::UnsafeCell;
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{
@@ -49,11 +50,15 @@ unsafe impl Send for Page {}
 // SAFETY: as above.
 unsafe impl Sync for Page {}
 
+/// A cell only so that it lies among the zeroed variables, which take no room in the program's file.
 #[repr(C, align(4096))]
-struct Zeros([u64; PAGE / 8]);
+struct Zeros(UnsafeCell<[u64; PAGE / 8]>);
+
+// SAFETY: nobody writes to it.
+unsafe impl Sync for Zeros {}
 
 /// Written by nobody: `zeros` is the only way to it, and writers ask `is_zeros`.
-static ZEROS: Zeros = Zeros([0; PAGE / 8]);
+static ZEROS: Zeros = Zeros(UnsafeCell::new([0; PAGE / 8]));
 static ZEROS_HEAD: Head = Head {
     // This one is for the static itself, so the count never ends.
     holders: AtomicU32::new(1),

@@ -15,9 +15,11 @@ pub enum Door {
 pub enum Cause {
     Halt,
     Msr,
+    Apic,
     Cpuid,
     Flush,
     IrqTimer,
+    IrqTick,
     IrqConsole,
     IrqSpurious,
     Trap,

@@ -39,7 +39,7 @@ pub use policy::Policy;
 #[cfg(not(test))]
 pub use run::{block, current, wake, yield_now};
 pub use run::{handled, handling, is_alone, lend_level, retreat, set_policy, wake_quickly};
-pub use sleep::on_timer;
+pub use sleep::{expire, on_timer};
 pub use table::{each, find, others};
 pub use thread::{NAME, State, Thread};
 

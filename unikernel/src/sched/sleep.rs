@@ -3,7 +3,7 @@
 use super::thread::{State, Thread};
 use super::{run, tick};
 use crate::platform::platform;
-use crate::time::monotonic_ns;
+use crate::time::{monotonic_ns, tsc_at};
 use crate::timer;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
@@ -57,8 +57,8 @@ fn next() -> u64 {
     sleeper.min(timer::first())
 }
 
-/// Makes those ready whose time has come. From the timer interrupt and before a halt.
-fn expire() {
+/// Makes those ready whose time has come. From the timer's interrupts and before a halt.
+pub fn expire() {
     if timer::first() != u64::MAX {
         timer::expire();
     }
@@ -73,12 +73,13 @@ fn expire() {
     }
 }
 
+/// Whether the timer is the tick's, which is then what makes sleeps end.
+fn is_taken() -> bool {
+    tick::is_on() && platform().shares_timer()
+}
+
 /// The timer fired.
 pub fn on_timer() {
-    if tick::is_on() {
-        expire();
-        return;
-    }
     ARMED.store(u64::MAX, Relaxed);
     expire();
     arm();
@@ -87,16 +88,18 @@ pub fn on_timer() {
 /// Sets the timer for the first deadline, if it would fire too late.
 pub fn arm() {
     let deadline = next();
-    if deadline < ARMED.load(Relaxed) && !tick::is_on() {
+    if deadline < ARMED.load(Relaxed) && !is_taken() {
         ARMED.store(deadline, Relaxed);
-        platform().set_timer(deadline.saturating_sub(monotonic_ns()).max(1));
+        platform().set_timer(tsc_at(deadline));
     }
 }
 
-/// The tick has ended: the timer is nobody's.
+/// The tick has ended: the timer, if it was the tick's, is nobody's.
 pub fn tick_ended() {
-    ARMED.store(u64::MAX, Relaxed);
-    arm();
+    if platform().shares_timer() {
+        ARMED.store(u64::MAX, Relaxed);
+        arm();
+    }
 }
 
 /// Sees to it that an interrupt comes for the first deadline; `false` when that has passed already.

@@ -17,7 +17,7 @@ static ON: AtomicBool = AtomicBool::new(false);
 static ALWAYS: AtomicBool = AtomicBool::new(false);
 static LONELY_TICKS: AtomicU8 = AtomicU8::new(0);
 
-/// Whether the timer ticks, and so is not free for anything else.
+/// Whether the timer ticks.
 #[inline(always)]
 pub fn is_on() -> bool {
     ON.load(Relaxed)
@@ -53,7 +53,7 @@ fn turn_off() {
 
 /// Nobody is ready, and a sleeper needs the timer.
 pub fn end_for_sleep() {
-    if is_on() && !ALWAYS.load(Relaxed) {
+    if is_on() && !ALWAYS.load(Relaxed) && platform().shares_timer() {
         ON.store(false, Relaxed);
         sleep::tick_ended();
     }

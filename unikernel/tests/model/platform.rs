@@ -65,7 +65,11 @@ impl Platform for Host {
         since.expect("the clock is set").as_nanos() as u64
     }
 
-    fn set_timer(&self, _delay: u64) {}
+    fn set_timer(&self, _at: u64) {}
+
+    fn shares_timer(&self) -> bool {
+        false
+    }
 
     fn set_tick(&self, _on: bool) {}
 
