@@ -184,6 +184,7 @@ mod at {
     pub const RANDOM: usize = 25;
     pub const HWCAP2: usize = 26;
     pub const EXECFN: usize = 31;
+    pub const SYSINFO_EHDR: usize = 33;
     pub const MINSIGSTKSZ: usize = 51;
 }
 
@@ -266,12 +267,13 @@ fn build_stack(options: &Options, elf: &Elf, shift: usize) -> usize {
 }
 
 /// Pairs in the auxiliary vector.
-const AUXV: usize = 20;
+const AUXV: usize = 21;
 
 fn auxiliary(elf: &Elf, random: usize, execfn: usize, name: usize) -> [(usize, usize); AUXV] {
     let (phdr, phent, phnum) = elf.phdr();
     let hwcap = platform().cpuid(1, 0)[3] as usize;
     [
+        (at::SYSINFO_EHDR, crate::shim::vdso::image()),
         (at::PHDR, phdr),
         (at::PHENT, phent),
         (at::PHNUM, phnum),

@@ -90,11 +90,6 @@ global_asm!(
     "lintel_ist_top:",
     "    .fill {ist}, 1, 0",
     "lintel_ring0_top:",
-    // Bit 0: the host has ended the interrupt that it has just delivered.
-    ".balign 4",
-    ".globl lintel_pv_eoi",
-    ".hidden lintel_pv_eoi",
-    "lintel_pv_eoi: .long 0",
     ".popsection",
     vectors = const VECTORS,
     ist = const IST_STACK,

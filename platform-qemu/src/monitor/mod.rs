@@ -5,6 +5,7 @@ pub(crate) mod entry;
 pub mod layout;
 
 use core::arch::asm;
+use core::sync::atomic::AtomicU32;
 use layout::Call;
 use unikernel::profile;
 
@@ -118,13 +119,14 @@ pub unsafe fn write_msr(number: u32, value: u64) {
     });
 }
 
+/// Bit 0: the host has ended the interrupt that it has just delivered. Ring 0 alone may touch it.
+#[unsafe(export_name = "lintel_pv_eoi")]
+#[unsafe(link_section = ".lintel.monitor.data")]
+static PV_EOI: AtomicU32 = AtomicU32::new(0);
+
 /// Address of the word in which a host may say that it has ended an interrupt (bit 0).
-#[cfg(not(test))]
 pub fn pv_eoi() -> usize {
-    unsafe extern "C" {
-        safe static lintel_pv_eoi: core::sync::atomic::AtomicU32;
-    }
-    core::ptr::from_ref(&lintel_pv_eoi) as usize
+    PV_EOI.as_ptr() as usize
 }
 
 /// Writes a 32-bit register of a device that only ring 0 may touch.

@@ -1,11 +1,12 @@
 //! Clocks and sleeps. What is measured is printed as `true` or `ok`, never as a number.
 //!
-//! Arguments name sections: `clocks agree resolution sleep until pace errors interval posix files
+//! Arguments name sections: `clocks agree resolution vdso sleep until pace errors interval posix files
 //! many`. Without one, all are run.
 
 mod clocks;
 mod sleep;
 mod timers;
+mod vdso;
 
 use lintel as _;
 
@@ -17,6 +18,7 @@ fn main() -> io::Result<()> {
         ("clocks", clocks::run),
         ("agree", clocks::agree),
         ("resolution", clocks::resolution),
+        ("vdso", vdso::run),
         ("sleep", sleep::relative),
         ("until", sleep::until),
         ("pace", sleep::pace),

@@ -11,6 +11,7 @@
 mod arg;
 mod entry;
 pub mod table;
+pub mod vdso;
 
 pub use arg::{Arg, Handler};
 pub use entry::{KERNEL_STACK, on_kernel_stack};
