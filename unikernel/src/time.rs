@@ -163,6 +163,26 @@ pub fn realtime_ns() -> u64 {
     epoch.wrapping_add(monotonic_ns())
 }
 
+/// The time on CLOCK_MONOTONIC when CLOCK_REALTIME comes to `time`, both in ns; 0 if that has been
+/// before the boot.
+pub fn monotonic_of(time: u64) -> u64 {
+    // Finds the epoch if it is not known yet.
+    realtime_ns();
+    time.saturating_sub(EPOCH.load(Relaxed))
+}
+
+/// Sets CLOCK_REALTIME (ns since 1970). `false`: that would be before the boot of a machine which
+/// booted in 1970, as Linux has it.
+pub fn set_realtime(time: u64) -> bool {
+    let now = monotonic_ns();
+    if time <= now {
+        return false;
+    }
+    EPOCH.store(time - now, Relaxed);
+    crate::timer::clock_was_set();
+    true
+}
+
 #[cold]
 #[inline(never)]
 #[unsafe(no_mangle)]
@@ -259,6 +279,12 @@ pub fn ticks() -> u64 {
 #[inline(always)]
 pub fn slept_ns() -> u64 {
     SLEPT.load(Relaxed)
+}
+
+/// Nanoseconds in which the process had the CPU: all of the time that it did not sleep.
+#[inline(always)]
+pub fn cpu_ns() -> u64 {
+    monotonic_ns().saturating_sub(slept_ns())
 }
 
 pub use crate::sched::sleep_until;

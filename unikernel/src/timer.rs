@@ -5,7 +5,14 @@
 //! sleeps of threads, from the timer interrupt or before a halt, and the one-shot is set for whoever
 //! is first.
 
+//!
+//! Each goes by a [`Clock`]. Those of CPU time are in a heap of their own, by CPU time of the process,
+//! and set no one-shot while the machine is idle.
+
+mod clock;
 mod heap;
+
+pub use clock::Clock;
 
 use crate::errno::Errno;
 use crate::fs::rc::Ref;
@@ -13,9 +20,9 @@ use crate::sched;
 use crate::signal::SigInfo;
 use crate::signal::{Target, add_overrun, send};
 use crate::sync::SpinLock;
-use crate::time::monotonic_ns;
+use crate::time;
 use crate::wait::Queue;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use heap::Heap;
 
 /// What happens when a timer expires.
@@ -35,8 +42,13 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Timer {
     action: Action,
-    /// When it expires, on CLOCK_MONOTONIC in ns.
+    clock: Clock,
+    /// It was set to a time of the clock, which moves when that is set.
+    absolute: AtomicBool,
+    /// When it expires, in ns.
     deadline: AtomicU64,
+    /// When to look at the clock ([`Clock::due`]): the order in the heap.
+    due: AtomicU64,
     /// After which time it expires again (ns); 0: not at all.
     interval: AtomicU64,
     /// Its place in the heap.
@@ -48,65 +60,166 @@ pub struct Timer {
     expired: Queue,
 }
 
-static HEAP: SpinLock<Heap> = SpinLock::new(Heap::new());
-/// The first deadline; `u64::MAX` when none is armed.
-static FIRST: AtomicU64 = AtomicU64::new(u64::MAX);
+/// Armed timers.
+struct Armed {
+    heap: SpinLock<Heap>,
+    /// When the first is due; `u64::MAX` when none is.
+    first: AtomicU64,
+}
 
-/// The deadline of the timer that expires first; `u64::MAX` when none will.
+/// By time.
+static REAL: Armed = Armed::new();
+/// By CPU time.
+static CPU: Armed = Armed::new();
+
+impl Armed {
+    const fn new() -> Self {
+        Self {
+            heap: SpinLock::new(Heap::new()),
+            first: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    fn change<R>(&self, body: impl FnOnce(&mut Heap) -> R) -> R {
+        let mut heap = self.heap.lock();
+        let result = body(&mut heap);
+        self.first.store(heap.first(), Relaxed);
+        result
+    }
+
+    /// The first timer if it is due at `now`, and how often it has expired: not at all if its clock
+    /// goes slower than was thought.
+    fn take<'a>(&self, now: u64) -> Option<(&'a Timer, u64)> {
+        if self.first.load(Relaxed) > now {
+            return None;
+        }
+        self.change(|heap| {
+            let timer = heap.pop()?;
+            let Some(reached) = timer.base().now() else {
+                return Some((timer, 0));
+            };
+            let (deadline, interval) = (timer.deadline.load(Relaxed), timer.interval.load(Relaxed));
+            let mut times = 0;
+            if reached >= deadline {
+                times = 1;
+                if interval > 0 && reached - deadline >= interval {
+                    times += (reached - deadline) / interval;
+                }
+            }
+            if times == 0 || interval > 0 {
+                timer.place_at(deadline.saturating_add(times.saturating_mul(interval)));
+                heap.insert(timer);
+            }
+            Some((timer, times))
+        })
+    }
+}
+
+/// When the first timer is due, on CLOCK_MONOTONIC; `u64::MAX` when none is. Those of CPU time count
+/// if the machine is `busy`.
 #[inline(always)]
-pub fn first() -> u64 {
-    FIRST.load(Relaxed)
+pub fn first(busy: bool) -> u64 {
+    let real = REAL.first.load(Relaxed);
+    match CPU.first.load(Relaxed) {
+        cpu if busy && cpu != u64::MAX => real.min(cpu.saturating_add(time::slept_ns())),
+        _ => real,
+    }
+}
+
+/// Whether there is a timer of CPU time to be armed when the machine is busy again.
+#[inline(always)]
+pub fn counts_cpu() -> bool {
+    CPU.first.load(Relaxed) != u64::MAX
+}
+
+/// Lets those expire whose time has come. The flag is closed.
+pub fn expire() {
+    while let Some((timer, times)) = REAL.take(time::monotonic_ns()) {
+        timer.act(times);
+    }
+    while counts_cpu()
+        && let Some((timer, times)) = CPU.take(time::cpu_ns())
+    {
+        timer.act(times);
+    }
+}
+
+/// CLOCK_REALTIME has been set: timers that wait for a time of it are due at another one.
+pub fn clock_was_set() {
+    REAL.change(|heap| heap.reorder(|timer| timer.place_at(timer.deadline.load(Relaxed))));
+    sched::arm_timer();
 }
 
 impl Timer {
     /// A timer that is not armed. `ENOMEM`.
-    pub fn new(action: Action) -> Result<Ref<Self>, Errno> {
+    pub fn new(action: Action, clock: Clock) -> Result<Ref<Self>, Errno> {
         let timer = Ref::new(Self {
             action,
+            clock,
+            absolute: AtomicBool::new(false),
             deadline: AtomicU64::new(0),
+            due: AtomicU64::new(0),
             interval: AtomicU64::new(0),
             place: AtomicUsize::new(heap::NOWHERE),
             count: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             expired: Queue::new(),
         })?;
-        if let Err(error) = HEAP.lock().admit() {
+        let heap = &timer.armed().heap;
+        if let Err(error) = heap.lock().admit() {
             // It gives back what it did not get.
-            HEAP.lock().count += 1;
+            heap.lock().count += 1;
             return Err(error);
         }
         Ok(timer)
     }
 
-    /// Sets it: `deadline` on CLOCK_MONOTONIC (ns), 0 to disarm it; `interval` (ns), 0 for once.
-    /// What it counted is forgotten.
-    pub fn set(&self, deadline: u64, interval: u64) {
-        let mut heap = HEAP.lock();
-        heap.remove(self);
-        self.deadline.store(deadline, Relaxed);
-        self.interval.store(interval, Relaxed);
-        self.count.store(0, Relaxed);
-        self.accepted.store(0, Relaxed);
-        if deadline != 0 {
-            heap.insert(self);
+    fn armed(&self) -> &'static Armed {
+        match self.clock.is_of_cpu() {
+            true => &CPU,
+            false => &REAL,
         }
-        FIRST.store(heap.first(), Relaxed);
-        drop(heap);
-        if deadline != 0 {
+    }
+
+    /// The clock that it goes by as it is set: a length of time passes however CLOCK_REALTIME is set.
+    fn base(&self) -> Clock {
+        match self.clock {
+            Clock::Realtime if !self.absolute.load(Relaxed) => Clock::Monotonic,
+            clock => clock,
+        }
+    }
+
+    fn place_at(&self, deadline: u64) {
+        self.deadline.store(deadline, Relaxed);
+        self.due.store(self.base().due(deadline), Relaxed);
+    }
+
+    /// Sets it: interval (ns; 0 for once), and `value` (ns) from now or, if that is `absolute`, as a
+    /// time of its clock; 0 disarms it. What it counted is forgotten.
+    pub fn set(&self, [interval, value]: [u64; 2], absolute: bool) {
+        self.armed().change(|heap| {
+            heap.remove(self);
+            self.absolute.store(absolute, Relaxed);
+            self.interval.store(interval, Relaxed);
+            self.count.store(0, Relaxed);
+            self.accepted.store(0, Relaxed);
+            if value != 0 {
+                let start = if absolute { Some(0) } else { self.base().now() };
+                self.place_at(start.unwrap_or(0).saturating_add(value));
+                heap.insert(self);
+            }
+        });
+        if value != 0 {
             sched::arm_timer();
         }
     }
 
     /// The interval, and the time until it expires (at least 1 ns), or 0 when it will not.
     pub fn left(&self) -> (u64, u64) {
-        let armed = HEAP.lock().contains(self);
-        let left = match armed {
-            true => self
-                .deadline
-                .load(Relaxed)
-                .saturating_sub(monotonic_ns())
-                .max(1),
-            false => 0,
+        let armed = self.armed().heap.lock().contains(self);
+        let left = match armed.then(|| self.base().now()).flatten() {
+            Some(now) => self.deadline.load(Relaxed).saturating_sub(now).max(1),
+            None => 0,
         };
         (self.interval.load(Relaxed), left)
     }
@@ -140,8 +253,10 @@ impl Timer {
     /// It has expired `times` times.
     fn act(&self, times: u64) {
         match self.action {
+            _ if times == 0 => {}
             Action::Nothing => {}
-            // Standard signals are always sent, or pending already.
+            // Standard signals are always sent, or pending already. Who computes is told of it.
+            Action::Alarm(info) if self.clock.is_of_cpu() => drop(send(Target::Running, info)),
             Action::Alarm(info) => drop(send(Target::Process, info)),
             Action::Signal(target, info) => {
                 let overrun = add_overrun(target, &info, times).unwrap_or_else(|| {
@@ -170,34 +285,9 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        let mut heap = HEAP.lock();
-        heap.remove(self);
-        heap.count -= 1;
-        FIRST.store(heap.first(), Relaxed);
-    }
-}
-
-/// Lets those expire whose time has come. The flag is closed.
-pub fn expire() {
-    loop {
-        let now = monotonic_ns();
-        if first() > now {
-            return;
-        }
-        let mut heap = HEAP.lock();
-        let Some(timer) = heap.pop() else { return };
-        let (deadline, interval) = (timer.deadline.load(Relaxed), timer.interval.load(Relaxed));
-        let mut times = 1;
-        if interval > 0 {
-            if now - deadline >= interval {
-                times += (now - deadline) / interval;
-            }
-            let next = deadline.saturating_add(times.saturating_mul(interval));
-            timer.deadline.store(next, Relaxed);
-            heap.insert(timer);
-        }
-        FIRST.store(heap.first(), Relaxed);
-        drop(heap);
-        timer.act(times);
+        self.armed().change(|heap| {
+            heap.remove(self);
+            heap.count -= 1;
+        });
     }
 }

@@ -154,3 +154,106 @@ pub fn resolution() -> io::Result<()> {
     }
     Ok(())
 }
+
+/// What setting a clock is refused for. None is set: the host's is everybody's.
+pub fn settable() -> io::Result<()> {
+    let times = [
+        ("a nanosecond", [0_u64, 1]),
+        ("a billion nanoseconds", [1_700_000_000, 1_000_000_000]),
+        ("negative", [u64::MAX, 0]),
+        ("the end of time", [i64::MAX as u64, 0]),
+    ];
+    for clock in [
+        0_i32,
+        1,
+        2,
+        3,
+        4,
+        5,
+        7,
+        11,
+        99,
+        !0 << 3 | 2,
+        !99_999_999 << 3 | 2,
+    ] {
+        for (name, time) in times {
+            // That soon after the epoch is before the machine was booted.
+            let outcome = call(
+                libc::SYS_clock_settime,
+                &[clock as u64, time.as_ptr() as u64],
+            );
+            report(format_args!("set {clock} to {name}"), outcome);
+        }
+        let outcome = call(libc::SYS_clock_settime, &[clock as u64, 16]);
+        report(format_args!("set {clock} from nowhere"), outcome);
+    }
+    let day = |time: u64, zone: u64| call(libc::SYS_settimeofday, &[time, zone]);
+    let micros = [1_700_000_000_u64, 1_000_000];
+    report("a million microseconds", day(micros.as_ptr() as u64, 0));
+    report("nowhere", day(16, 0));
+    report("a zone nowhere", day(0, 16));
+    let zone = [901_i32, 0];
+    report("no such zone", day(0, zone.as_ptr() as u64));
+    // SAFETY: the function has no preconditions.
+    checked(unsafe { libc::setresuid(1000, 1000, 1000) })?;
+    let now = timespec_now()?;
+    report(
+        "as a user",
+        call(libc::SYS_clock_settime, &[0, now.as_ptr() as u64]),
+    );
+    Ok(())
+}
+
+fn timespec_now() -> io::Result<[u64; 2]> {
+    let now = read(libc::CLOCK_REALTIME)?;
+    Ok([now.as_secs(), u64::from(now.subsec_nanos())])
+}
+
+/// Sets the clock, and what goes by it goes with it. In the machine only.
+pub fn set() -> io::Result<()> {
+    let hour = Duration::from_secs(3600);
+    let (before, start) = (read(libc::CLOCK_REALTIME)?, Instant::now());
+    let step = |time: Duration| {
+        let time = [time.as_secs(), u64::from(time.subsec_nanos())];
+        call(libc::SYS_clock_settime, &[0, time.as_ptr() as u64])
+    };
+    std::thread::scope(|scope| {
+        let until = before + hour;
+        // A sleep until a time, a sleep for a time, and a timer of each kind.
+        let sleeper = scope.spawn(move || {
+            let time = [until.as_secs(), u64::from(until.subsec_nanos())];
+            call(libc::SYS_clock_nanosleep, &[0, 1, time.as_ptr() as u64, 0])
+        });
+        let timer = |flags: u64, time: Duration| -> io::Result<u64> {
+            let fd = call(libc::SYS_timerfd_create, &[0, libc::TFD_NONBLOCK as u64])?;
+            let spec = [0, 0, time.as_secs(), u64::from(time.subsec_nanos())];
+            call(
+                libc::SYS_timerfd_settime,
+                &[fd as u64, flags, spec.as_ptr() as u64, 0],
+            )?;
+            Ok(fd as u64)
+        };
+        let (absolute, relative) = (timer(1, until)?, timer(0, hour)?);
+        std::thread::sleep(Duration::from_millis(20));
+        report("set", step(before + hour + Duration::from_secs(5)));
+        report("slept until", sleeper.join().expect("no panic"));
+        println!("at once {}", start.elapsed() < Duration::from_secs(2));
+        let mut count = 0_u64;
+        for (name, fd) in [("absolute", absolute), ("relative", relative)] {
+            report(name, call(libc::SYS_read, &[fd, &raw mut count as u64, 8]));
+        }
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_err(io::Error::other)?;
+        println!(
+            "an hour on {}",
+            now - before >= hour && now - before < hour * 2
+        );
+        report("set back", step(before));
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_err(io::Error::other)?;
+        println!("back {}", now - before < Duration::from_secs(60));
+        Ok(())
+    })
+}

@@ -36,6 +36,8 @@ pub const SYS_ADMIN: Set = 1 << 21;
 pub const SYS_NICE: Set = 1 << 23;
 /// CAP_SYS_RESOURCE: exceed limits.
 pub const SYS_RESOURCE: Set = 1 << 24;
+/// CAP_SYS_TIME: set the clock.
+pub const SYS_TIME: Set = 1 << 25;
 /// CAP_MKNOD: make device nodes.
 pub const MKNOD: Set = 1 << 27;
 /// CAP_SETFCAP: set capabilities of files.

@@ -333,6 +333,7 @@ fn idle() {
     if sleep::before_halt() {
         time::halt();
         time::slept(since);
+        sleep::after_halt();
         profile::idled(since);
         // The time is nobody's, also not the time of who waits here.
         let me = current();

@@ -52,14 +52,14 @@ fn first() -> Option<&'static Thread> {
 }
 
 /// The first deadline, of a sleeper or of a timer; `u64::MAX` when there is none.
-fn next() -> u64 {
+fn next(busy: bool) -> u64 {
     let sleeper = first().map_or(u64::MAX, |thread| thread.deadline.load(Relaxed));
-    sleeper.min(timer::first())
+    sleeper.min(timer::first(busy))
 }
 
 /// Makes those ready whose time has come. From the timer's interrupts and before a halt.
 pub fn expire() {
-    if timer::first() != u64::MAX {
+    if timer::first(true) != u64::MAX {
         timer::expire();
     }
     while let Some(thread) = first() {
@@ -87,7 +87,10 @@ pub fn on_timer() {
 
 /// Sets the timer for the first deadline, if it would fire too late.
 pub fn arm() {
-    let deadline = next();
+    arm_for(next(true));
+}
+
+fn arm_for(deadline: u64) {
     if deadline < ARMED.load(Relaxed) && !is_taken() {
         ARMED.store(deadline, Relaxed);
         platform().set_timer(tsc_at(deadline));
@@ -108,9 +111,17 @@ pub fn before_halt() -> bool {
     if !run::is_alone() {
         return false;
     }
-    if next() != u64::MAX {
+    let deadline = next(false);
+    if deadline != u64::MAX {
         tick::end_for_sleep();
     }
-    arm();
+    arm_for(deadline);
     true
+}
+
+/// The machine has been idle: timers of CPU time go on.
+pub fn after_halt() {
+    if timer::counts_cpu() {
+        arm();
+    }
 }

@@ -391,24 +391,26 @@ syscalls! {
     __NR_pause pause(0) => sys::signal::pause, Full, Complete, "";
     __NR_restart_syscall restart_syscall(0) => sys::signal::restart_syscall, Full, Complete, "";
     // Time.
-    __NR_clock_gettime clock_gettime(2) => sys::clock::clock_gettime, Fast, Partial, "no dynamic (per-process, device) clocks, no CLOCK_TAI, no alarm clocks";
+    __NR_clock_gettime clock_gettime(2) => sys::clock::clock_gettime, Try(sys::clock::clock_gettime_fast), Partial, "no clocks of devices, no alarm clocks";
     __NR_clock_getres clock_getres(2) => sys::clock::clock_getres, Full, Partial, "as clock_gettime";
+    __NR_clock_settime clock_settime(2) => sys::clock::clock_settime, Full, Partial, "futex timeouts are not moved with the clock";
+    __NR_settimeofday settimeofday(2) => sys::clock::settimeofday, Full, Partial, "a time zone has no effect";
     __NR_gettimeofday gettimeofday(2) => sys::clock::gettimeofday, Full, Complete, "";
     __NR_time time(1) => sys::clock::time, Full, Complete, "";
     __NR_nanosleep nanosleep(2) => sys::clock::nanosleep, Full, Complete, "";
-    __NR_clock_nanosleep clock_nanosleep(4) => sys::clock::clock_nanosleep, Full, Partial, "CLOCK_REALTIME, MONOTONIC and BOOTTIME";
+    __NR_clock_nanosleep clock_nanosleep(4) => sys::clock::clock_nanosleep, Full, Complete, "";
     // The process.
     __NR_getpid getpid(0) => sys::process::getpid, Fast, Complete, "";
     __NR_gettid gettid(0) => sys::thread::gettid, Fast, Complete, "";
     __NR_getppid getppid(0) => sys::process::getppid, Fast, Complete, "";
     __NR_getpgrp getpgrp(0) => sys::process::getpid, Fast, Complete, "";
-    __NR_timer_create timer_create(3) => sys::timer::timer_create, Full, Partial, "no clocks of CPU time, no alarm clocks (EOPNOTSUPP)";
+    __NR_timer_create timer_create(3) => sys::timer::timer_create, Full, Partial, "no alarm clocks (EOPNOTSUPP)";
     __NR_timer_settime timer_settime(4) => sys::timer::timer_settime, Full, Complete, "";
     __NR_timer_gettime timer_gettime(2) => sys::timer::timer_gettime, Full, Complete, "";
     __NR_timer_getoverrun timer_getoverrun(1) => sys::timer::timer_getoverrun, Full, Complete, "";
     __NR_timer_delete timer_delete(1) => sys::timer::timer_delete, Full, Complete, "";
-    __NR_setitimer setitimer(3) => sys::timer::setitimer, Full, Partial, "ITIMER_REAL (EINVAL for the others)";
-    __NR_getitimer getitimer(2) => sys::timer::getitimer, Full, Partial, "as setitimer";
+    __NR_setitimer setitimer(3) => sys::timer::setitimer, Full, Complete, "all CPU time is the user\'s";
+    __NR_getitimer getitimer(2) => sys::timer::getitimer, Full, Complete, "";
     __NR_alarm alarm(1) => sys::timer::alarm, Full, Complete, "";
     __NR_wait4 wait4(4) => sys::family::wait4, Full, Complete, "there are no children";
     __NR_waitid waitid(5) => sys::family::waitid, Full, Partial, "there are no children; no pidfds";

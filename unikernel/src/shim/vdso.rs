@@ -1,8 +1,8 @@
 //! The vDSO (vdso(7)): a shared object in memory whose functions are the calls that ask for the time
 //! and the CPU. C libraries look them up by name and call them in place of system calls.
 //!
-//! Here they are the lowered door without a site to lower, or for clock_gettime the handler itself,
-//! which is a function of the C ABI anyway. The object is what Linux's is to those who read it: ELF
+//! Here they are the lowered door without a site to lower, or for clock_gettime its short cut, which is a
+//! function of the C ABI anyway. The object is what Linux's is to those who read it: ELF
 //! header, one segment, dynamic section, symbols of version `LINUX_2.6`. It has no section headers, and
 //! its hash table has one bucket, in which all five are.
 
@@ -84,7 +84,17 @@ global_asm!(
     "lintel_vdso_strings_end:",
     ".balign 16",
     "lintel_vdso_clock_gettime:",
-    "    jmp lintel_fast_clock_gettime",
+    "    push rdi",
+    "    push rsi",
+    "    call lintel_fast_clock_gettime",
+    "    pop rsi",
+    "    pop rdi",
+    "    cmp rax, -4096",
+    "    jl 1f",
+    "    ret",
+    // Declined.
+    "1:  mov eax, {clock_gettime}",
+    "    jmp lintel_shim_lowered",
     ".macro LINTEL_VDSO name, number",
     ".balign 16",
     "lintel_vdso_\\name:",
@@ -98,6 +108,7 @@ global_asm!(
     ".balign 16",
     "lintel_vdso_end:",
     ".popsection",
+    clock_gettime = const nr::__NR_clock_gettime,
     gettimeofday = const nr::__NR_gettimeofday,
     time = const nr::__NR_time,
     getcpu = const nr::__NR_getcpu,

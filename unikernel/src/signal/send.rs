@@ -13,6 +13,8 @@ use core::sync::atomic::Ordering::Relaxed;
 pub enum Target {
     /// Any thread of the process that does not block it.
     Process,
+    /// The same, the running thread before others.
+    Running,
     /// This thread.
     Thread(&'static sched::Thread),
 }
@@ -37,7 +39,7 @@ pub fn add_overrun(target: Target, info: &SigInfo, times: u64) -> Option<u64> {
     with_process(|process| {
         let Process { shared, pool, .. } = process;
         match target {
-            Target::Process => shared.expired_again(pool, info, times),
+            Target::Process | Target::Running => shared.expired_again(pool, info, times),
             Target::Thread(thread) => {
                 // SAFETY: the guard is taken, and this is the only reference.
                 let state = unsafe { &mut *thread.signals.0.get() };
@@ -62,6 +64,7 @@ fn post(process: &mut Process, target: Target, info: SigInfo) -> Result<(), Errn
     prepare(process, number);
     let asked = match target {
         Target::Process => main(),
+        Target::Running => sched::current(),
         Target::Thread(thread) => thread,
     };
     let ignored = process.action(number).ignores(number);
@@ -69,10 +72,10 @@ fn post(process: &mut Process, target: Target, info: SigInfo) -> Result<(), Errn
         return Ok(());
     }
     match target {
-        Target::Process => {
+        Target::Process | Target::Running => {
             let Process { shared, pool, .. } = process;
             shared.push(pool, info)?;
-            if let Some(thread) = choose(process, number) {
+            if let Some(thread) = choose(process, asked, number) {
                 notify(thread);
             }
         }
@@ -100,14 +103,18 @@ fn wants(process: &Process, thread: &'static sched::Thread, set: u64) -> bool {
         && thread.signals.with(process, |state| state.blocked) & set != set
 }
 
-/// The thread that gets a signal sent to the process: the main thread, as on Linux, if it can; then
-/// any. What ends the process does it at once.
-fn choose(process: &mut Process, number: u32) -> Option<&'static sched::Thread> {
+/// The thread that gets a signal sent to the process: the one that was `asked`, if it can; then any.
+/// What ends the process does it at once.
+fn choose(
+    process: &mut Process,
+    asked: &'static sched::Thread,
+    number: u32,
+) -> Option<&'static sched::Thread> {
     let action = *process.action(number);
     let fatal = action.handler == action::SIG_DFL
         && matches!(action::default(number), Default::Terminate | Default::Core);
     let me = sched::current();
-    let first = if fatal { [me, main()] } else { [main(), me] };
+    let first = if fatal { [me, asked] } else { [asked, me] };
     let able = |thread: &&'static sched::Thread| wants(process, thread, bit(number));
     if let Some(thread) = first.into_iter().find(able) {
         return Some(thread);

@@ -12,7 +12,6 @@ pub use timerfd::{timerfd_create, timerfd_gettime, timerfd_settime};
 use super::clock::nanoseconds;
 use crate::errno::Errno;
 use crate::time;
-use crate::timer::Timer;
 use crate::uaccess::UserPtr;
 
 /// `struct itimerspec`: interval and value, in seconds and nanoseconds.
@@ -32,17 +31,4 @@ fn write_spec(to: UserPtr<Spec>, (interval, left): (u64, u64)) -> Result<(), Err
         to.add(index).write_pair(seconds, rest.into())?;
     }
     Ok(())
-}
-
-/// Sets a timer to `value` from now, or as a time of its clock, which is CLOCK_REALTIME if it is
-/// `real`. A time that has passed is now; 0 disarms it.
-fn set(timer: &Timer, [interval, value]: [u64; 2], absolute: bool, real: bool) {
-    let now = time::monotonic_ns();
-    let deadline = match (value, absolute, real) {
-        (0, ..) => 0,
-        (_, false, _) => now.saturating_add(value),
-        (_, true, false) => value,
-        (_, true, true) => now.saturating_add(value.saturating_sub(time::realtime_ns())),
-    };
-    timer.set(deadline, interval);
 }

@@ -40,15 +40,23 @@ impl Heap {
         unsafe { self.slots[place].as_ref() }
     }
 
-    fn deadline(&self, place: usize) -> u64 {
-        self.at(place).deadline.load(Relaxed)
+    fn due(&self, place: usize) -> u64 {
+        self.at(place).due.load(Relaxed)
     }
 
-    /// The first deadline; `u64::MAX` when there is none.
+    /// When the first is due; `u64::MAX` when there is none.
     pub fn first(&self) -> u64 {
         match self.slots.is_empty() {
             true => u64::MAX,
-            false => self.deadline(0),
+            false => self.due(0),
+        }
+    }
+
+    /// Lets `change` decide anew when each is due. Takes as many steps as there are timers.
+    pub fn reorder(&mut self, change: impl Fn(&Timer)) {
+        (0..self.slots.len()).for_each(|place| change(self.at(place)));
+        for place in (0..self.slots.len() / 2).rev() {
+            self.sink(place);
         }
     }
 
@@ -95,7 +103,7 @@ impl Heap {
     fn rise(&mut self, mut place: usize) {
         while place > 0 {
             let above = (place - 1) / 2;
-            if self.deadline(above) <= self.deadline(place) {
+            if self.due(above) <= self.due(place) {
                 return;
             }
             self.swap(above, place);
@@ -108,10 +116,10 @@ impl Heap {
             let below = 2 * place + 1;
             let both = [below, below + 1];
             let inside = both.into_iter().filter(|&place| place < self.slots.len());
-            let Some(least) = inside.min_by_key(|&place| self.deadline(place)) else {
+            let Some(least) = inside.min_by_key(|&place| self.due(place)) else {
                 return;
             };
-            if self.deadline(place) <= self.deadline(least) {
+            if self.due(place) <= self.due(least) {
                 return;
             }
             self.swap(place, least);
@@ -122,7 +130,7 @@ impl Heap {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Action;
+    use super::super::{Action, Clock};
     use super::*;
     use crate::fs::rc::Ref;
 
@@ -130,7 +138,7 @@ mod tests {
     fn timers_come_out_by_deadline_and_can_leave() {
         let mut heap = Heap::new();
         let timers: Vec<Ref<Timer>> = (0..200)
-            .map(|_| Timer::new(Action::Nothing).unwrap())
+            .map(|_| Timer::new(Action::Nothing, Clock::Monotonic).unwrap())
             .collect();
         let mut random = 12345_u64;
         for timer in &timers {
@@ -138,9 +146,10 @@ mod tests {
             random = random
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
-            timer.deadline.store(random >> 50, Relaxed);
+            timer.due.store(random >> 50, Relaxed);
             heap.insert(timer);
         }
+        heap.reorder(|timer| timer.due.store(0x3fff - timer.due.load(Relaxed), Relaxed));
         for timer in timers.iter().step_by(3) {
             heap.remove(timer);
             heap.remove(timer);
@@ -149,7 +158,7 @@ mod tests {
         while heap.first() != u64::MAX {
             let first = heap.first();
             let timer = heap.pop().unwrap();
-            assert_eq!(timer.deadline.load(Relaxed), first);
+            assert_eq!(timer.due.load(Relaxed), first);
             assert!(last.0 <= first);
             last = (first, last.1 + 1);
         }

@@ -2,7 +2,7 @@
 
 use crate::errno::{Errno, SysResult};
 use crate::fs::rc::Ref;
-use crate::timer::{Action, Timer};
+use crate::timer::{Action, Clock, Timer};
 use crate::uaccess::{UserPtr, UserSlice};
 use crate::wait::Queue;
 use linux_raw_sys::general::POLLIN;
@@ -13,15 +13,13 @@ const SIZE: usize = size_of::<u64>();
 #[derive(Debug)]
 pub struct TimerFd {
     timer: Ref<Timer>,
-    /// Its times are of CLOCK_REALTIME.
-    pub real: bool,
 }
 
 impl TimerFd {
     /// A timer that is not armed. `ENOMEM`.
-    pub fn new(real: bool) -> Result<Self, Errno> {
-        let timer = Timer::new(Action::Count)?;
-        Ok(Self { timer, real })
+    pub fn new(clock: Clock) -> Result<Self, Errno> {
+        let timer = Timer::new(Action::Count, clock)?;
+        Ok(Self { timer })
     }
 
     /// The timer.

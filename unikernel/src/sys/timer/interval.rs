@@ -5,52 +5,48 @@ use crate::fs::rc::Ref;
 use crate::signal::SigInfo;
 use crate::sync::Exclusive;
 use crate::time::{self, NANOS};
-use crate::timer::{Action, Timer};
+use crate::timer::{Action, Clock, Timer};
 use crate::uaccess::UserPtr;
-use linux_raw_sys::general::{ITIMER_REAL, SIGALRM};
+use linux_raw_sys::general::{ITIMER_REAL, ITIMER_VIRTUAL, SIGALRM, SIGPROF, SIGVTALRM};
 
-/// The process's timer of real time, made when it is first set.
-static REAL: Exclusive<Option<Ref<Timer>>> = Exclusive::new(None);
+/// The process's timers, each made when it is first set: of real time, and of CPU time, which is all
+/// the user's, so that the second and the third differ in their signals only.
+static TIMERS: Exclusive<[Option<Ref<Timer>>; 3]> = Exclusive::new([const { None }; 3]);
 
 /// `struct itimerval`: interval and value, in seconds and microseconds.
 type Value = [u64; 4];
 
-fn known() -> Option<Ref<Timer>> {
-    REAL.lock().clone()
+/// The timer `which`, if it was made. `EINVAL`.
+fn known(which: u32) -> Result<Option<Ref<Timer>>, Errno> {
+    let timers = TIMERS.lock();
+    let timer = timers.get(which as usize).ok_or(Errno::EINVAL)?;
+    Ok(timer.clone())
 }
 
-fn timer() -> Result<Ref<Timer>, Errno> {
-    if let Some(timer) = known() {
-        return Ok(timer);
-    }
-    let timer = Timer::new(Action::Alarm(SigInfo::kernel(SIGALRM as i32)))?;
-    *REAL.lock() = Some(timer.clone());
+fn make(which: u32) -> Result<Ref<Timer>, Errno> {
+    let (signal, clock) = match which {
+        ITIMER_REAL => (SIGALRM, Clock::Monotonic),
+        ITIMER_VIRTUAL => (SIGVTALRM, Clock::Process),
+        _ => (SIGPROF, Clock::Process),
+    };
+    let timer = Timer::new(Action::Alarm(SigInfo::kernel(signal as i32)), clock)?;
+    TIMERS.lock()[which as usize] = Some(timer.clone());
     Ok(timer)
 }
 
-/// Interval and time left, in ns.
-fn left() -> (u64, u64) {
-    known().map_or((0, 0), |timer| timer.left())
+/// Interval and time left, in ns. `EINVAL`.
+fn left(which: u32) -> Result<(u64, u64), Errno> {
+    Ok(known(which)?.map_or((0, 0), |timer| timer.left()))
 }
 
-fn set(interval: u64, value: u64) -> Result<(), Errno> {
-    if value == 0 && known().is_none() {
-        return Ok(());
+fn set(which: u32, wanted: [u64; 2]) -> Result<(), Errno> {
+    match known(which)? {
+        None if wanted[1] == 0 => return Ok(()),
+        None => make(which)?,
+        Some(timer) => timer,
     }
-    let deadline = match value {
-        0 => 0,
-        _ => time::monotonic_ns().saturating_add(value),
-    };
-    timer()?.set(deadline, interval);
+    .set(wanted, false);
     Ok(())
-}
-
-/// Only ITIMER_REAL; the timers of CPU time are not there.
-fn check(which: u32) -> Result<(), Errno> {
-    match which {
-        ITIMER_REAL => Ok(()),
-        _ => Err(Errno::EINVAL),
-    }
 }
 
 fn write(to: UserPtr<Value>, (interval, left): (u64, u64)) -> Result<(), Errno> {
@@ -66,8 +62,7 @@ fn write(to: UserPtr<Value>, (interval, left): (u64, u64)) -> Result<(), Errno> 
 
 /// getitimer(2).
 pub fn getitimer(which: u32, to: UserPtr<Value>) -> SysResult {
-    check(which)?;
-    write(to, left())?;
+    write(to, left(which)?)?;
     Ok(0)
 }
 
@@ -84,10 +79,8 @@ pub fn setitimer(which: u32, new: UserPtr<Value>, old: UserPtr<Value>) -> SysRes
             *ns = seconds.saturating_mul(NANOS).saturating_add(micros * 1000);
         }
     }
-    check(which)?;
-    let before = left();
-    let [interval, value] = wanted;
-    set(interval, value)?;
+    let before = left(which)?;
+    set(which, wanted)?;
     if let Some(old) = old.optional() {
         write(old, before)?;
     }
@@ -96,8 +89,8 @@ pub fn setitimer(which: u32, new: UserPtr<Value>, old: UserPtr<Value>) -> SysRes
 
 /// alarm(2): seconds that were left, rounded, and at least 1.
 pub fn alarm(seconds: u32) -> SysResult {
-    let (_, before) = left();
-    set(0, u64::from(seconds) * NANOS)?;
+    let (_, before) = left(ITIMER_REAL)?;
+    set(ITIMER_REAL, [0, u64::from(seconds) * NANOS])?;
     let (whole, rest) = time::split(before);
     let round = u64::from(rest >= 500_000_000 || (whole == 0 && rest > 0));
     Ok((whole + round) as usize)

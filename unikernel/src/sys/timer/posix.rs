@@ -1,18 +1,18 @@
 //! timer_create(2), timer_settime(2), timer_gettime(2), timer_getoverrun(2), timer_delete(2).
 
-use super::{Spec, read_spec, set, write_spec};
+use super::{Spec, read_spec, write_spec};
 use crate::errno::{Errno, SysResult};
 use crate::fs::rc::Ref;
 use crate::sched;
 use crate::signal::Target;
 use crate::signal::{COUNT, MOST_QUEUED, SigInfo};
 use crate::sync::Exclusive;
+use crate::sys::clock;
 use crate::timer::{Action, Timer};
 use crate::uaccess::{Pod, UserPtr};
 use alloc::vec::Vec;
 use linux_raw_sys::general::{
-    CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_TAI, SIGALRM, SIGEV_NONE, SIGEV_SIGNAL,
-    SIGEV_THREAD, SIGEV_THREAD_ID, TIMER_ABSTIME,
+    SIGALRM, SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID, TIMER_ABSTIME,
 };
 
 /// `struct sigevent`, as far as it is looked at.
@@ -29,13 +29,12 @@ pub struct Event {
 // SAFETY: a repr(C) struct of integers without padding.
 unsafe impl Pod for Event {}
 
-/// A timer, and whether its times are of CLOCK_REALTIME.
-type Entry = Option<(Ref<Timer>, bool)>;
+type Entry = Option<Ref<Timer>>;
 
 /// The timers, by number.
 static TIMERS: Exclusive<Vec<Entry>> = Exclusive::new(Vec::new());
 
-fn get(number: i32) -> Result<(Ref<Timer>, bool), Errno> {
+fn get(number: i32) -> Result<Ref<Timer>, Errno> {
     let timers = TIMERS.lock();
     let entry = usize::try_from(number).ok().and_then(|at| timers.get(at));
     entry.cloned().flatten().ok_or(Errno::EINVAL)
@@ -74,20 +73,15 @@ fn action(event: Option<Event>, number: i32) -> Result<Action, Errno> {
     }
 }
 
-/// timer_create(2). `EOPNOTSUPP` for clocks of CPU time.
+/// timer_create(2).
 pub fn timer_create(clock: u32, event: UserPtr<Event>, to: UserPtr<i32>) -> SysResult {
-    let real = match clock {
-        CLOCK_REALTIME => true,
-        CLOCK_MONOTONIC | CLOCK_BOOTTIME => false,
-        1..=CLOCK_TAI => return Err(Errno::EOPNOTSUPP),
-        _ => return Err(Errno::EINVAL),
-    };
+    let clock = clock::find(clock)?;
     let event = event.optional().map(UserPtr::read).transpose()?;
     let mut timers = TIMERS.lock();
     let number = vacant(&mut timers)?;
-    let timer = Timer::new(action(event, number as i32)?)?;
+    let timer = Timer::new(action(event, number as i32)?, clock)?;
     to.write(&(number as i32))?;
-    timers[number] = Some((timer, real));
+    timers[number] = Some(timer);
     Ok(0)
 }
 
@@ -97,9 +91,9 @@ pub fn timer_settime(number: i32, flags: u32, new: UserPtr<Spec>, old: UserPtr<S
         return Err(Errno::EINVAL);
     }
     let wanted = read_spec(new)?;
-    let (timer, real) = get(number)?;
+    let timer = get(number)?;
     let before = timer.left();
-    set(&timer, wanted, flags & TIMER_ABSTIME != 0, real);
+    timer.set(wanted, flags & TIMER_ABSTIME != 0);
     if let Some(old) = old.optional() {
         write_spec(old, before)?;
     }
@@ -108,14 +102,14 @@ pub fn timer_settime(number: i32, flags: u32, new: UserPtr<Spec>, old: UserPtr<S
 
 /// timer_gettime(2).
 pub fn timer_gettime(number: i32, to: UserPtr<Spec>) -> SysResult {
-    let (timer, _) = get(number)?;
+    let timer = get(number)?;
     write_spec(to, timer.left())?;
     Ok(0)
 }
 
 /// timer_getoverrun(2): expirations that the last signal stood for beside one.
 pub fn timer_getoverrun(number: i32) -> SysResult {
-    let (timer, _) = get(number)?;
+    let timer = get(number)?;
     Ok(timer.overrun().min(i32::MAX as u64) as usize)
 }
 

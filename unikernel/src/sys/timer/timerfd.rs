@@ -1,12 +1,13 @@
 //! timerfd_create(2), timerfd_settime(2), timerfd_gettime(2).
 
-use super::{Spec, read_spec, set, write_spec};
+use super::{Spec, read_spec, write_spec};
 use crate::errno::{Errno, SysResult};
 use crate::fs::event::Event;
 use crate::fs::event::timerfd::TimerFd;
 use crate::fs::fd::{self, File};
 use crate::fs::inode::Kind;
 use crate::sys::event;
+use crate::timer::Clock;
 use crate::uaccess::UserPtr;
 use linux_raw_sys::general::{
     CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME, O_CLOEXEC, O_NONBLOCK,
@@ -22,12 +23,12 @@ pub fn timerfd_create(clock: u32, flags: u32) -> SysResult {
     if flags & !(O_NONBLOCK | O_CLOEXEC) != 0 {
         return Err(Errno::EINVAL);
     }
-    let real = match clock {
-        CLOCK_REALTIME => true,
-        CLOCK_MONOTONIC | CLOCK_BOOTTIME => false,
+    let clock = match clock {
+        CLOCK_REALTIME => Clock::Realtime,
+        CLOCK_MONOTONIC | CLOCK_BOOTTIME => Clock::Monotonic,
         _ => return Err(Errno::EINVAL),
     };
-    event::open(Event::Timer(TimerFd::new(real)?), flags)
+    event::open(Event::Timer(TimerFd::new(clock)?), flags)
 }
 
 fn timer(file: &File) -> Result<&TimerFd, Errno> {
@@ -46,7 +47,7 @@ pub fn timerfd_settime(fd: i32, flags: u32, new: UserPtr<Spec>, old: UserPtr<Spe
     let file = fd::get(fd)?;
     let timer = timer(&file)?;
     let before = timer.timer().left();
-    set(timer.timer(), wanted, flags & ABSOLUTE != 0, timer.real);
+    timer.timer().set(wanted, flags & ABSOLUTE != 0);
     if let Some(old) = old.optional() {
         write_spec(old, before)?;
     }
