@@ -185,6 +185,9 @@ fn take_signals(frame: &mut Frame) {
 
 /// The rest of [`before_return`], on the kernel stack of the interrupted thread.
 extern "C" fn on_preempted(frame: &mut Frame) {
+    if sched::rseq::interrupt(frame).is_err() {
+        signal::force_segv();
+    }
     sched::yield_now();
     take_signals(frame);
 }

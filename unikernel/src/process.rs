@@ -183,6 +183,8 @@ mod at {
     pub const SECURE: usize = 23;
     pub const RANDOM: usize = 25;
     pub const HWCAP2: usize = 26;
+    pub const RSEQ_FEATURE_SIZE: usize = 27;
+    pub const RSEQ_ALIGN: usize = 28;
     pub const EXECFN: usize = 31;
     pub const SYSINFO_EHDR: usize = 33;
     pub const MINSIGSTKSZ: usize = 51;
@@ -267,7 +269,7 @@ fn build_stack(options: &Options, elf: &Elf, shift: usize) -> usize {
 }
 
 /// Pairs in the auxiliary vector.
-const AUXV: usize = 21;
+const AUXV: usize = 23;
 
 fn auxiliary(elf: &Elf, random: usize, execfn: usize, name: usize) -> [(usize, usize); AUXV] {
     let (phdr, phent, phnum) = elf.phdr();
@@ -292,6 +294,8 @@ fn auxiliary(elf: &Elf, random: usize, execfn: usize, name: usize) -> [(usize, u
         (at::RANDOM, random),
         (at::EXECFN, execfn),
         (at::PLATFORM, name),
+        (at::RSEQ_FEATURE_SIZE, sched::rseq::FEATURES),
+        (at::RSEQ_ALIGN, sched::rseq::ALIGN),
         (at::MINSIGSTKSZ, 3632),
         (at::NULL, 0),
     ]

@@ -84,7 +84,7 @@ macro_rules! pod {
 }
 
 pod!(u8, u16, u32, u64, i32, i64, usize, isize);
-pod!([u64; 2], [i32; 2]);
+pod!([u64; 2], [u64; 4], [i32; 2]);
 pod!(
     linux_raw_sys::general::__kernel_timespec,
     linux_raw_sys::general::__kernel_old_timeval,

@@ -90,7 +90,7 @@ fn usage(room: &mut [u64; 32]) -> io::Result<()> {
 fn barriers() {
     const PRIVATE: u64 = 1 << 3;
     let known = call(libc::SYS_membarrier, &[0, 0, 0]).unwrap_or(0);
-    println!("membarrier {}", known & 0x7f == 0x7f);
+    println!("membarrier {}", known & 0x3ff == 0x3ff);
     report(
         "not registered",
         call(libc::SYS_membarrier, &[PRIVATE, 0, 0]),
@@ -100,6 +100,13 @@ fn barriers() {
         call(libc::SYS_membarrier, &[PRIVATE << 1, 0, 0]),
     );
     report("private", call(libc::SYS_membarrier, &[PRIVATE, 0, 0]));
+    let rseq = PRIVATE << 4;
+    report("rseq", call(libc::SYS_membarrier, &[rseq, 0, 0]));
+    report("register", call(libc::SYS_membarrier, &[rseq << 1, 0, 0]));
+    report("rseq", call(libc::SYS_membarrier, &[rseq, 0, 0]));
+    report("of a CPU", call(libc::SYS_membarrier, &[rseq, 1, 0]));
+    report("flags", call(libc::SYS_membarrier, &[rseq, 2, 0]));
+    report("registered", call(libc::SYS_membarrier, &[1 << 9, 0, 0]));
     report("global", call(libc::SYS_membarrier, &[1, 0, 0]));
     report("flags", call(libc::SYS_membarrier, &[1, 2, 0]));
     report("command", call(libc::SYS_membarrier, &[1 << 20, 0, 0]));

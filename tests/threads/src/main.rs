@@ -1,7 +1,8 @@
 //! Threads as the kernel has them: how they begin and end, what they share, who runs when, futex.
 //!
 //! Arguments name sections; without one all are run, but for `end WAY`, which ends the process in
-//! one of several ways while other threads run or sleep.
+//! one of several ways while other threads run or sleep, and for `rseq` and `rseq-unsigned`, which want a C
+//! library that uses no restartable sequences.
 
 mod begin;
 mod end;
@@ -9,6 +10,7 @@ mod futex;
 mod locks;
 mod order;
 mod preempt;
+mod rseq;
 
 use lintel as _;
 
@@ -21,6 +23,11 @@ fn main() -> io::Result<()> {
         && end == "end"
     {
         return end::run(way);
+    }
+    match arguments.first().map(String::as_str) {
+        Some("rseq") => return rseq::run(),
+        Some("rseq-unsigned") => return rseq::unsigned(),
+        _ => {}
     }
     run_sections(&[
         ("ids", begin::ids),

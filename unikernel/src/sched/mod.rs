@@ -20,6 +20,7 @@ mod queue;
     test,
     allow(dead_code, reason = "unit tests run on threads of the host")
 )]
+pub mod rseq;
 mod run;
 #[cfg_attr(
     test,

@@ -3,6 +3,7 @@
 use super::fpu::Saved;
 use super::policy::Policy;
 use super::queue;
+use super::rseq::Registration;
 use crate::cpu::{CPU, work};
 use crate::signal::ThreadSignals;
 use crate::sync::Exclusive;
@@ -73,6 +74,8 @@ pub struct Thread {
     pub clear_tid: AtomicUsize,
     /// set_robust_list(2): the head of its list of locks.
     pub robust: AtomicUsize,
+    /// Its restartable sequences.
+    pub(super) rseq: Registration,
     pub(super) policy: Exclusive<Policy>,
     name: Exclusive<[u8; NAME]>,
     /// Its mask, pending signals and alternate stack.
@@ -110,6 +113,7 @@ impl Thread {
             chain: AtomicPtr::new(null_mut()),
             clear_tid: AtomicUsize::new(0),
             robust: AtomicUsize::new(0),
+            rseq: Registration::new(),
             policy: Exclusive::new(Policy::ORDINARY),
             name: Exclusive::new([0; NAME]),
             signals: ThreadSignals::new(),

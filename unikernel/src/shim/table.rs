@@ -419,13 +419,14 @@ syscalls! {
     __NR_personality personality(1) => sys::family::personality, Full, Partial, "kept, without effect";
     __NR_getrusage getrusage(2) => sys::family::getrusage, Full, Partial, "CPU time, all as the user's; the counts are 0";
     __NR_times times(1) => sys::family::times, Full, Partial, "all CPU time is the user's";
-    __NR_membarrier membarrier(3) => sys::family::membarrier, Full, Partial, "no barriers of restartable sequences, no registrations query";
+    __NR_membarrier membarrier(3) => sys::family::membarrier, Full, Complete, "";
     __NR_getpgid getpgid(1) => sys::process::getpgid, Full, Complete, "";
     __NR_getsid getsid(1) => sys::process::getpgid, Full, Complete, "";
     __NR_exit exit(1) => sys::thread::exit, Full, Complete, "";
     __NR_exit_group exit_group(1) => sys::process::exit_group, Full, Complete, "";
     __NR_arch_prctl arch_prctl(2) => sys::process::arch_prctl, Full, Partial, "the FS and GS bases";
     __NR_set_tid_address set_tid_address(1) => sys::thread::set_tid_address, Full, Complete, "";
+    __NR_rseq rseq(4) => sched::rseq::rseq, Full, Complete, "";
     __NR_set_robust_list set_robust_list(2) => sys::thread::set_robust_list, Full, Complete, "";
     __NR_get_robust_list get_robust_list(3) => sys::thread::get_robust_list, Full, Complete, "";
     __NR_clone clone(5) => sys::thread::clone, Full, Partial, "threads, that share everything; a new process is ENOSYS";

@@ -9,6 +9,7 @@ use crate::cpu;
 use crate::errno::Errno;
 use crate::irq::{self, Frame};
 use crate::platform::platform;
+use crate::sched::rseq;
 use crate::{process, report};
 
 /// The system call that ends where signals are delivered, by its number; its result is in `rax`.
@@ -76,7 +77,11 @@ pub unsafe fn deliver(frame: &mut Frame, xmm: *mut Xmm, mut call: Call) -> Next 
                 {
                     to = Next::Elsewhere;
                 }
-                match frame::enter(frame, xmm, delivery) {
+                let entered = match rseq::interrupt(frame) {
+                    Ok(()) => frame::enter(frame, xmm, delivery),
+                    Err(_) => Err(()),
+                };
+                match entered {
                     Ok(()) if !is_due() => return Next::Handler,
                     Ok(()) => to = Next::Handler,
                     Err(()) => no_room(frame, delivery),
@@ -248,7 +253,7 @@ fn no_room(frame: &Frame, delivery: &Delivery) {
 }
 
 /// Forces SIGSEGV; whether it ends the program.
-fn force_segv(fatal: bool) -> bool {
+pub(super) fn force_segv(fatal: bool) -> bool {
     let info = SigInfo::kernel(SIGSEGV as i32);
     with(|process, thread| thread.force(process, info, fatal))
 }

@@ -30,6 +30,11 @@ pub use send::{Target, add_overrun, ended, inherit, send, send_process};
 pub use stack::AltStack;
 pub use window::close as close_window;
 
+/// Sends the running thread a SIGSEGV that it cannot block or ignore.
+pub fn force_segv() {
+    deliver::force_segv(false);
+}
+
 use crate::cpu::{CPU, work};
 use crate::errno::{Errno, SysResult};
 use crate::sched;

@@ -127,12 +127,18 @@ mod barrier {
     pub const REGISTER_PRIVATE: u32 = 1 << 4;
     pub const PRIVATE_SYNC: u32 = 1 << 5;
     pub const REGISTER_PRIVATE_SYNC: u32 = 1 << 6;
+    pub const PRIVATE_RSEQ: u32 = 1 << 7;
+    pub const REGISTER_PRIVATE_RSEQ: u32 = 1 << 8;
+    pub const GET_REGISTRATIONS: u32 = 1 << 9;
+    /// MEMBARRIER_CMD_FLAG_CPU, with PRIVATE_RSEQ only.
+    pub const ONE_CPU: u32 = 1;
 }
 
 /// What was registered for.
 static REGISTERED: AtomicU32 = AtomicU32::new(0);
 
-/// membarrier(2): with one CPU, whoever runs again has gone through a switch, which is a barrier.
+/// membarrier(2): with one CPU, whoever runs again has gone through a switch, which is a barrier, and
+/// has left its restartable sequence.
 pub fn membarrier(command: u32, flags: u32, _cpu: u32) -> SysResult {
     use barrier::*;
     const ALL: u32 = GLOBAL
@@ -141,20 +147,26 @@ pub fn membarrier(command: u32, flags: u32, _cpu: u32) -> SysResult {
         | PRIVATE
         | REGISTER_PRIVATE
         | PRIVATE_SYNC
-        | REGISTER_PRIVATE_SYNC;
-    if flags != 0 {
+        | REGISTER_PRIVATE_SYNC
+        | PRIVATE_RSEQ
+        | REGISTER_PRIVATE_RSEQ
+        | GET_REGISTRATIONS;
+    if flags != 0 && (flags, command) != (ONE_CPU, PRIVATE_RSEQ) {
         return Err(Errno::EINVAL);
     }
     match command {
         QUERY => Ok(ALL as usize),
         GLOBAL | GLOBAL_EXPEDITED => Ok(0),
-        REGISTER_GLOBAL | REGISTER_PRIVATE | REGISTER_PRIVATE_SYNC => {
+        GET_REGISTRATIONS => Ok(REGISTERED.load(Relaxed) as usize),
+        REGISTER_GLOBAL | REGISTER_PRIVATE | REGISTER_PRIVATE_SYNC | REGISTER_PRIVATE_RSEQ => {
             REGISTERED.fetch_or(command, Relaxed);
             Ok(0)
         }
         // Each is registered for by the command above it.
-        PRIVATE | PRIVATE_SYNC if REGISTERED.load(Relaxed) & (command << 1) != 0 => Ok(0),
-        PRIVATE | PRIVATE_SYNC => Err(Errno::EPERM),
+        PRIVATE | PRIVATE_SYNC | PRIVATE_RSEQ if REGISTERED.load(Relaxed) & (command << 1) != 0 => {
+            Ok(0)
+        }
+        PRIVATE | PRIVATE_SYNC | PRIVATE_RSEQ => Err(Errno::EPERM),
         _ => Err(Errno::EINVAL),
     }
 }
