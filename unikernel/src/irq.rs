@@ -239,6 +239,5 @@ fn handle(vector: u8) {
         }
         source
     });
-    sched::stir();
     sched::handled(before);
 }

@@ -4,14 +4,14 @@
 //! needs a change waits on it with a condition; who makes a change [wakes](Queue::wake) it.
 //! Nobody is woken when nobody waits: then a wake-up is one load and a branch.
 //!
-//! A sleeper is in [`sleep_until`](crate::time::sleep_until), which looks at its condition again after every interrupt
-//! and every wake-up of any queue; for it the queue only counts. What cannot sleep on a queue has a
-//! [`Hook`] there: a function that each wake-up calls (epoll(7)).
+//! Who waits has a [`Hook`] on the queue: a function that each wake-up calls. That of a thread wakes
+//! it, so that it looks at its condition again; others keep lists of what may be ready (epoll(7)).
 
 use crate::cpu::without_interrupts;
+use crate::sched::{self, Thread};
 use crate::signal;
 use core::ptr::{from_ref, null_mut};
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Relaxed};
 
 /// A signal ended the wait before its condition held: `EINTR`, or the call starts again
 /// (signal(7)).
@@ -27,9 +27,9 @@ impl From<Interrupted> for crate::errno::Errno {
 /// Those who wait for one kind of change.
 #[derive(Debug)]
 pub struct Queue {
-    /// How many wait or have [enrolled](Self::enrol).
+    /// How many wait.
     waiting: AtomicU32,
-    /// Wake-ups while somebody waited, so that who enrolled can tell that there was one. Wraps.
+    /// Wake-ups while somebody waited, so that who waits can tell that there was one. Wraps.
     calls: AtomicU32,
     /// The first hook; the others follow. Interrupts wake queues, so it changes with them closed.
     hooks: AtomicPtr<Hook>,
@@ -58,25 +58,25 @@ impl Queue {
         deadline: Option<u64>,
         ready: impl Fn() -> bool,
     ) -> Result<bool, Interrupted> {
-        let _here = self.enrol();
+        let hook = Hook::waking();
+        // SAFETY: neither moves until the hook is detached, when it is dropped at the end of this call
+        // at the latest.
+        #[cfg(not(test))]
+        unsafe {
+            hook.attach(self, sched::current());
+        }
+        // Threads of a host would have to lock the list; they look all the time instead.
+        #[cfg(test)]
+        let _here = Enrolment::at(self);
         let held = sleep(deadline, || ready() || signal::is_due());
+        hook.detach();
         if held && signal::is_due() && !ready() {
             return Err(Interrupted);
         }
         Ok(held)
     }
 
-    /// Declares interest for as long as the result lives: poll(2) enrols at every queue that it
-    /// looks at, then sleeps on a condition of its own.
-    pub fn enrol(&self) -> Enrolment<'_> {
-        self.join();
-        Enrolment {
-            queue: self,
-            calls: self.calls(),
-        }
-    }
-
-    /// One more waits, until it [leaves](Self::leave): for who cannot keep an [`Enrolment`].
+    /// One more waits, until it [leaves](Self::leave).
     pub fn join(&self) {
         self.waiting.fetch_add(1, Relaxed);
     }
@@ -105,43 +105,76 @@ impl Queue {
         }
     }
 
-    /// Marks the change for those who enrolled, and lets sleepers look at their conditions.
+    /// Calls the hooks. Of the exclusive ones, the last that still finds somebody to wake is the first
+    /// that does.
     #[cold]
     #[inline(never)]
     fn call(&self) {
         self.calls.fetch_add(1, Relaxed);
-        crate::sched::stir();
         without_interrupts(|| {
-            let mut next = self.hooks.load(Relaxed);
+            let (mut next, mut taken) = (self.hooks.load(Relaxed), false);
             // SAFETY: a hook is in the list only while it lives where it is (see `Hook::attach`),
             // and lists change only with interrupts closed.
             while let Some(hook) = unsafe { next.as_ref() } {
                 next = hook.next.load(Relaxed);
-                (hook.called)(hook.owner.load(Relaxed));
+                let exclusive = hook.exclusive.load(Relaxed);
+                if !(exclusive && taken) {
+                    taken |= hook.call() && exclusive;
+                }
             }
         });
     }
 }
 
-/// A function that each wake-up of a queue calls, with interrupts closed, maybe in an interrupt.
+/// A function that each wake-up of a queue calls, with interrupts closed, maybe in an interrupt. It
+/// returns whether that woke anybody.
 #[derive(Debug)]
 pub struct Hook {
     next: AtomicPtr<Hook>,
     /// Where it is attached; null when it is not.
     queue: AtomicPtr<Queue>,
     owner: AtomicPtr<()>,
-    called: fn(*const ()),
+    /// `None`: the owner is a thread, which is woken.
+    called: Option<fn(*const ()) -> bool>,
+    /// It is left out when another such hook has woken somebody.
+    exclusive: AtomicBool,
 }
 
 impl Hook {
     /// A hook that is not attached.
-    pub const fn new(called: fn(*const ())) -> Self {
+    pub const fn new(called: fn(*const ()) -> bool) -> Self {
+        Self::with(Some(called))
+    }
+
+    const fn with(called: Option<fn(*const ()) -> bool>) -> Self {
         Self {
             next: AtomicPtr::new(null_mut()),
             queue: AtomicPtr::new(null_mut()),
             owner: AtomicPtr::new(null_mut()),
             called,
+            exclusive: AtomicBool::new(false),
         }
+    }
+
+    /// The hook of a thread, which is its owner.
+    pub const fn waking() -> Self {
+        Self::with(None)
+    }
+
+    #[inline(always)]
+    fn call(&self) -> bool {
+        let owner = self.owner.load(Relaxed);
+        if let Some(called) = self.called {
+            return called(owner);
+        }
+        // SAFETY: such a hook is attached with a thread, and those live for ever.
+        sched::wake(unsafe { &*owner.cast::<Thread>() });
+        true
+    }
+
+    /// One of those of which only one is to wake somebody (EPOLLEXCLUSIVE).
+    pub fn set_exclusive(&self) {
+        self.exclusive.store(true, Relaxed);
     }
 
     /// Attaches it, which is attached nowhere yet; its function will get `owner`.
@@ -149,9 +182,9 @@ impl Hook {
     /// # Safety
     /// Hook and queue stay where they are, and `owner` is what the function takes, until the hook
     /// is [detached](Self::detach).
-    pub unsafe fn attach(&self, queue: &Queue, owner: *const ()) {
+    pub unsafe fn attach<T>(&self, queue: &Queue, owner: *const T) {
         queue.join();
-        self.owner.store(owner.cast_mut(), Relaxed);
+        self.owner.store(owner.cast_mut().cast(), Relaxed);
         self.queue.store(from_ref(queue).cast_mut(), Relaxed);
         without_interrupts(|| {
             self.next.store(queue.hooks.load(Relaxed), Relaxed);
@@ -161,11 +194,13 @@ impl Hook {
 
     /// Detaches it, if it is attached.
     pub fn detach(&self) {
-        let queue = self.queue.swap(null_mut(), Relaxed);
+        // No exchange, which would be dear: nobody else changes it.
+        let queue = self.queue.load(Relaxed);
         // SAFETY: the queue lives until its hooks are detached (see `attach`).
         let Some(queue) = (unsafe { queue.as_ref() }) else {
             return;
         };
+        self.queue.store(null_mut(), Relaxed);
         queue.leave();
         without_interrupts(|| {
             let mut link = &queue.hooks;
@@ -181,21 +216,36 @@ impl Hook {
     }
 }
 
-/// A place in a [`Queue`], given up when dropped.
-#[derive(Debug)]
+impl Drop for Hook {
+    fn drop(&mut self) {
+        self.detach();
+    }
+}
+
+/// A place in a queue that only counts, for tests of who wakes whom.
+#[cfg(test)]
 pub struct Enrolment<'a> {
     queue: &'a Queue,
     /// Wake-ups of the queue when the place was taken.
     calls: u32,
 }
 
-impl Enrolment<'_> {
+#[cfg(test)]
+impl<'a> Enrolment<'a> {
+    /// Takes a place.
+    pub fn at(queue: &'a Queue) -> Self {
+        queue.join();
+        let calls = queue.calls();
+        Self { queue, calls }
+    }
+
     /// Whether the queue was woken since the place was taken.
     pub fn was_called(&self) -> bool {
         self.queue.calls() != self.calls
     }
 }
 
+#[cfg(test)]
 impl Drop for Enrolment<'_> {
     fn drop(&mut self) {
         self.queue.leave();
@@ -223,7 +273,6 @@ fn sleep(deadline: Option<u64>, ready: impl Fn() -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicBool;
 
     #[test]
     fn waiters_are_counted_while_they_wait() {
@@ -233,36 +282,60 @@ mod tests {
         let saw = queue.wait_until(None, || queue.has_waiters());
         assert_eq!(saw, Ok(true));
         assert!(!queue.has_waiters());
-        let (first, second) = (queue.enrol(), queue.enrol());
-        drop(first);
+        queue.join();
+        queue.join();
+        queue.leave();
         assert!(queue.has_waiters());
-        drop(second);
+        queue.leave();
         assert!(!queue.has_waiters());
     }
 
     #[test]
-    fn who_enrolled_learns_of_wake_ups_from_then_on() {
+    fn wake_ups_are_counted_while_somebody_waits() {
         let queue = Queue::new();
         queue.wake();
-        let early = queue.enrol();
-        assert!(!early.was_called());
+        queue.join();
+        let calls = queue.calls();
         queue.wake();
-        let late = queue.enrol();
-        assert!(early.was_called() && !late.was_called());
+        assert_eq!(queue.calls(), calls.wrapping_add(1));
+        queue.leave();
+        queue.wake();
+        assert_eq!(queue.calls(), calls.wrapping_add(1));
+    }
+
+    #[test]
+    fn one_exclusive_hook_wakes_and_the_others_do_not() {
+        fn count(owner: *const ()) -> bool {
+            // SAFETY: the owner below is such a counter; those with 100 wake nobody.
+            let before = unsafe { &*owner.cast::<AtomicU32>() }.fetch_add(1, Relaxed);
+            before < 100
+        }
+        let (queue, hooks) = (Queue::new(), [const { Hook::new(count) }; 4]);
+        let counters = [0, 0, 0, 100].map(AtomicU32::new);
+        for (hook, counter) in hooks.iter().zip(&counters) {
+            // SAFETY: nothing moves until all are dropped.
+            unsafe { hook.attach(&queue, from_ref(counter)) };
+        }
+        hooks[1..].iter().for_each(Hook::set_exclusive);
+        queue.wake();
+        queue.wake();
+        let counts = counters.each_ref().map(|counter| counter.load(Relaxed));
+        assert_eq!(counts, [2, 0, 2, 102]);
     }
 
     #[test]
     fn hooks_are_called_while_they_are_attached() {
-        fn count(owner: *const ()) {
+        fn count(owner: *const ()) -> bool {
             // SAFETY: the owner below is such a counter.
             unsafe { &*owner.cast::<AtomicU32>() }.fetch_add(1, Relaxed);
+            true
         }
         let (queue, counter) = (Queue::new(), AtomicU32::new(0));
         let (first, second) = (Hook::new(count), Hook::new(count));
         // SAFETY: nothing moves until both are detached.
         unsafe {
-            first.attach(&queue, from_ref(&counter).cast());
-            second.attach(&queue, from_ref(&counter).cast());
+            first.attach(&queue, from_ref(&counter));
+            second.attach(&queue, from_ref(&counter));
         }
         queue.wake();
         first.detach();

@@ -28,5 +28,7 @@ fn main() -> io::Result<()> {
         ("poll", wait::poll),
         ("wakes", wait::wakes),
         ("timeouts", wait::timeouts),
+        ("exclusive", wait::exclusive),
+        ("crowd", wait::crowd),
     ])
 }

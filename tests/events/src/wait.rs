@@ -3,6 +3,7 @@
 use crate::sys::{add, counter, epoll, pipe, read, wait, write};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -133,6 +134,71 @@ pub fn timeouts() -> io::Result<()> {
     println!(
         "{count} early {}",
         start.elapsed() < Duration::from_millis(3)
+    );
+    Ok(())
+}
+
+/// Of two epolls that want a counter exclusively, one is told at a time.
+pub fn exclusive() -> io::Result<()> {
+    let event = counter(0, libc::EFD_NONBLOCK);
+    let told = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for data in 1..=2 {
+            let all = epoll();
+            add(&all, &event, libc::EPOLLIN | libc::EPOLLEXCLUSIVE, data);
+            let told = &told;
+            scope.spawn(move || {
+                let found = wait(&all, 1, LONG);
+                told.fetch_add(found.len(), Ordering::Relaxed);
+            });
+        }
+        for _ in 0..2 {
+            // Until both are asleep, and then until who is woken has said so.
+            thread::sleep(Duration::from_millis(100));
+            println!("told {}", told.load(Ordering::Relaxed));
+            write(&event, &1_u64.to_ne_bytes());
+        }
+    });
+    println!("told {}", told.load(Ordering::Relaxed));
+    Ok(())
+}
+
+/// Many threads, each in a call of another kind that waits for its own event: each is woken by it, in
+/// any order, and by nothing else.
+pub fn crowd() -> io::Result<()> {
+    const CROWD: usize = 200;
+    let events: Vec<_> = (0..CROWD).map(|_| counter(0, 0)).collect();
+    let woken = AtomicUsize::new(0);
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for (index, event) in events.iter().enumerate() {
+            let woken = &woken;
+            scope.spawn(move || {
+                match index % 3 {
+                    0 => {}
+                    1 => _ = wait_for(event),
+                    _ => {
+                        let all = epoll();
+                        add(&all, event, libc::EPOLLIN, 1);
+                        wait(&all, 1, LONG);
+                    }
+                }
+                let mut word = [0; 8];
+                read(event, &mut word);
+                woken.fetch_add(1, Ordering::Relaxed);
+                assert_eq!(u64::from_ne_bytes(word), index as u64 + 1);
+            });
+        }
+        thread::sleep(Duration::from_millis(50));
+        println!("before {}", woken.load(Ordering::Relaxed));
+        for index in (0..CROWD).rev() {
+            write(&events[index], &(index as u64 + 1).to_ne_bytes());
+        }
+    });
+    println!(
+        "after {} in time {}",
+        woken.load(Ordering::Relaxed),
+        start.elapsed() < Duration::from_secs(10)
     );
     Ok(())
 }

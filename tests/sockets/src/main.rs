@@ -28,6 +28,7 @@ fn main() -> io::Result<()> {
         ("datagrams", packets::datagrams),
         ("packets", packets::packets),
         ("limits", packets::limits),
+        ("several", packets::several),
         ("files", control::files),
         ("credentials", control::credentials),
         ("truncated", control::truncated),

@@ -3,6 +3,7 @@
 use crate::sys::{accept, bind, connect, listen, pair, ready, receive, send, send_to, socket};
 use libc::{MSG_PEEK, MSG_TRUNC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_SEQPACKET};
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 
 const DATAGRAMS: i32 = SOCK_DGRAM | SOCK_NONBLOCK;
@@ -112,5 +113,78 @@ pub fn limits() -> io::Result<()> {
     );
     let [near, _far] = pair(DATAGRAMS);
     println!("{}", send(&near, &vec![0; 300_000]));
+    Ok(())
+}
+
+/// sendmmsg(2) and recvmmsg(2): several messages at a time.
+pub fn several() -> io::Result<()> {
+    const MOST: usize = 4;
+    let [near, far] = pair(libc::SOCK_DGRAM);
+    let many = |fd: &OwnedFd, sending: bool, count: u32, flags: i32, timeout: Option<[i64; 2]>| {
+        let mut bytes = [*b"first---", *b"second--", *b"third---", *b"fourth--"];
+        let mut parts: Vec<libc::iovec> = bytes
+            .iter_mut()
+            .enumerate()
+            .map(|(index, bytes)| libc::iovec {
+                iov_base: bytes.as_mut_ptr().cast(),
+                iov_len: 5 + index,
+            })
+            .collect();
+        let mut messages: Vec<libc::mmsghdr> = parts
+            .iter_mut()
+            .map(|part| {
+                // SAFETY: integers and pointers, for which 0 is a value.
+                let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
+                message.msg_hdr.msg_iov = part;
+                message.msg_hdr.msg_iovlen = 1;
+                message.msg_len = 99;
+                message
+            })
+            .collect();
+        if !sending {
+            bytes = [[b'.'; 8]; MOST];
+        }
+        let timeout = timeout.as_ref().map_or(0, |time| time.as_ptr() as u64);
+        let (at, fd) = (messages.as_mut_ptr() as u64, fd.as_raw_fd() as u64);
+        let args = [fd, at, count.into(), flags as u64, timeout];
+        let number = match sending {
+            true => libc::SYS_sendmmsg,
+            false => libc::SYS_recvmmsg,
+        };
+        let outcome = test_support::call(number, &args);
+        test_support::report(if sending { "send" } else { "receive" }, outcome);
+        for (message, bytes) in messages.iter().zip(&bytes).take(count as usize) {
+            print!(" {} {}", message.msg_len, String::from_utf8_lossy(bytes));
+        }
+        println!();
+    };
+    let dont = libc::MSG_DONTWAIT;
+    many(&near, true, 3, 0, None);
+    many(&far, false, 2, 0, None);
+    many(&far, false, 4, dont, None);
+    many(&far, false, 4, dont, None);
+    many(&far, false, 0, dont, None);
+    many(&near, true, 0, 0, None);
+    // The first is waited for, the others are not.
+    many(&near, true, 2, 0, None);
+    many(&far, false, 4, libc::MSG_WAITFORONE, None);
+    // The time is looked at behind each message.
+    many(&near, true, 4, 0, None);
+    many(&far, false, 4, 0, Some([0, 1]));
+    many(&far, false, 4, dont, Some([0, 1_000_000_000]));
+    many(&far, false, 4, dont, Some([5, 0]));
+    drop(far);
+    many(&near, true, 2, libc::MSG_NOSIGNAL, None);
+    let null = std::fs::File::open("/dev/null")?.into();
+    many(&null, true, 2, 0, None);
+    many(&null, false, 0, 0, None);
+    let at = 8_u64;
+    let near = near.as_raw_fd() as u64;
+    for number in [libc::SYS_sendmmsg, libc::SYS_recvmmsg] {
+        let outcome = test_support::call(number, &[near, at, 1, dont as u64, 0]);
+        test_support::report("nowhere", outcome);
+        let outcome = test_support::call(number, &[99, at, 1, 0, 0]);
+        test_support::report("not open", outcome);
+    }
     Ok(())
 }

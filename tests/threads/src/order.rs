@@ -66,6 +66,7 @@ pub fn policies() -> io::Result<()> {
             });
         });
     });
+    attributes();
     report(
         "of nobody",
         call(libc::SYS_sched_getscheduler, &[4_000_000]),
@@ -177,4 +178,174 @@ pub fn yields() -> io::Result<()> {
     });
     println!("turns: {}", turns.into_inner());
     Ok(())
+}
+
+/// `struct sched_attr`, and room for what a later kernel may know.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Attr {
+    size: u32,
+    policy: u32,
+    flags: u64,
+    nice: i32,
+    priority: u32,
+    deadline: [u64; 3],
+    clamps: [u32; 2],
+    more: u64,
+}
+
+/// What a thread has by sched_getattr(2): policy, flags, niceness, priority.
+fn attr() -> io::Result<String> {
+    let mut attr = Attr::default();
+    call(libc::SYS_sched_getattr, &[0, &raw mut attr as u64, 56, 0])?;
+    let Attr {
+        size,
+        policy,
+        flags,
+        nice,
+        priority,
+        ..
+    } = attr;
+    Ok(format!("{size} {policy} {flags} {nice} {priority}"))
+}
+
+/// sched_setattr(2) and sched_getattr(2), on a thread that nobody minds.
+fn attributes() {
+    let set = |attr: Attr| call(libc::SYS_sched_setattr, &[0, &raw const attr as u64, 0]);
+    let plain = Attr {
+        size: 56,
+        ..Attr::default()
+    };
+    let cases = [
+        ("nice", Attr { nice: 5, ..plain }),
+        ("nicer than there is", Attr { nice: 99, ..plain }),
+        ("batch", Attr { policy: 3, ..plain }),
+        (
+            "keep the policy",
+            Attr {
+                flags: 8,
+                nice: 7,
+                ..plain
+            },
+        ),
+        (
+            "keep the parameters",
+            Attr {
+                flags: 16,
+                nice: 2,
+                ..plain
+            },
+        ),
+        (
+            "reset on fork",
+            Attr {
+                flags: 1,
+                nice: 19,
+                ..plain
+            },
+        ),
+        (
+            "unknown flag",
+            Attr {
+                flags: 1 << 20,
+                ..plain
+            },
+        ),
+        ("unknown policy", Attr { policy: 4, ..plain }),
+        (
+            "negative policy",
+            Attr {
+                policy: u32::MAX,
+                ..plain
+            },
+        ),
+        (
+            "ordinary with a priority",
+            Attr {
+                priority: 1,
+                ..plain
+            },
+        ),
+        ("fifo without", Attr { policy: 1, ..plain }),
+        (
+            "fifo with too much",
+            Attr {
+                policy: 1,
+                priority: 100,
+                ..plain
+            },
+        ),
+        (
+            "first version",
+            Attr {
+                size: 48,
+                nice: 19,
+                ..plain
+            },
+        ),
+        (
+            "no size",
+            Attr {
+                size: 0,
+                nice: 19,
+                ..plain
+            },
+        ),
+        ("small", Attr { size: 47, ..plain }),
+        (
+            "huge",
+            Attr {
+                size: 4097,
+                ..plain
+            },
+        ),
+        (
+            "larger, and nothing in it",
+            Attr {
+                size: 64,
+                nice: 19,
+                ..plain
+            },
+        ),
+        (
+            "larger, and something in it",
+            Attr {
+                size: 64,
+                more: 1,
+                ..plain
+            },
+        ),
+    ];
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            report("attributes", attr());
+            for (name, wanted) in cases {
+                report(name, set(wanted));
+                report("now", attr());
+            }
+            let mut told = Attr { size: 1, ..plain };
+            let at = &raw mut told as u64;
+            report("size told", call(libc::SYS_sched_setattr, &[0, at, 0]));
+            println!("{}", told.size);
+            for args in [
+                [0, 0, 56, 0],
+                [0, at, 47, 0],
+                [0, at, 4097, 0],
+                [0, at, 56, 1],
+            ] {
+                report("get", call(libc::SYS_sched_getattr, &args));
+            }
+            report("get less", call(libc::SYS_sched_getattr, &[0, at, 48, 0]));
+            println!("{}", told.size);
+            report("nowhere", call(libc::SYS_sched_getattr, &[0, 8, 56, 0]));
+            report("from nowhere", call(libc::SYS_sched_setattr, &[0, 8, 0]));
+            report(
+                "of nobody",
+                call(libc::SYS_sched_getattr, &[4_000_000, at, 56, 0]),
+            );
+            report("flags", call(libc::SYS_sched_setattr, &[0, at, 1]));
+            let minus = -1_i64 as u64;
+            report("negative", call(libc::SYS_sched_setattr, &[minus, at, 0]));
+        });
+    });
 }

@@ -14,7 +14,6 @@ use crate::platform::{Port, platform};
 use crate::sync::SpinLock;
 use crate::uaccess::UserSlice;
 use crate::wait::Queue;
-use crate::{signal, time};
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
 use input::Input;
@@ -180,10 +179,7 @@ pub fn read(into: UserSlice) -> SysResult {
     if into.is_empty() {
         return Ok(0);
     }
-    time::sleep_until(None, || read_ready() || signal::is_due());
-    if signal::is_due() && !read_ready() {
-        return Err(Errno::ERESTARTSYS);
-    }
+    ARRIVED.wait(read_ready)?;
     let mut block = [0; 256];
     let mut done = 0;
     while done < into.len() {

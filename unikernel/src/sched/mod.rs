@@ -16,11 +16,11 @@ mod host;
 mod leave;
 pub mod policy;
 mod queue;
+pub mod rseq;
 #[cfg_attr(
     test,
     allow(dead_code, reason = "unit tests run on threads of the host")
 )]
-pub mod rseq;
 mod run;
 #[cfg_attr(
     test,
@@ -47,7 +47,7 @@ pub use thread::{NAME, State, Thread};
 use crate::cpu::without_interrupts;
 use crate::time::monotonic_ns;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 
 /// Ticks of a turn: 30 ms.
 pub const SLICE: u8 = 3;
@@ -63,10 +63,6 @@ struct Area(UnsafeCell<[u8; fpu::AREA]>);
 unsafe impl Sync for Area {}
 
 static MAIN_AREA: Area = Area(UnsafeCell::new([0; fpu::AREA]));
-
-/// Threads in [`sleep_until`]: they look at conditions that nobody announces. Interrupts follow the
-/// list, so it is changed with them closed.
-static WATCHING: AtomicPtr<Thread> = AtomicPtr::new(core::ptr::null_mut());
 
 /// The main thread runs on the kernel stack that ends at `stack`, since `now` (TSC).
 pub fn init(stack: usize, now: u64) {
@@ -85,61 +81,15 @@ pub fn arm_timer() {
 }
 
 /// Sleeps until `ready()` or until CLOCK_MONOTONIC reaches `deadline` (ns). Returns whether it was
-/// `ready()`, which is looked at again after every interrupt and every [`stir`].
+/// `ready()`, which is looked at again whenever somebody [wakes](wake) the thread, as signals do.
 pub fn sleep_until(deadline: Option<u64>, ready: impl Fn() -> bool) -> bool {
-    let me = current();
-    watch(me);
-    let woken = loop {
+    loop {
         if ready() {
-            break true;
+            return true;
         }
         if deadline.is_some_and(|deadline| monotonic_ns() >= deadline) {
-            break false;
+            return false;
         }
         block(deadline);
-    };
-    unwatch(me);
-    woken
-}
-
-fn watch(thread: &'static Thread) {
-    without_interrupts(|| {
-        thread.watching.store(WATCHING.load(Relaxed), Relaxed);
-        WATCHING.store(core::ptr::from_ref(thread).cast_mut(), Relaxed);
-    });
-}
-
-fn unwatch(thread: &'static Thread) {
-    without_interrupts(|| {
-        let mut link = &WATCHING;
-        // SAFETY: the list holds threads, which live for ever.
-        while let Some(other) = unsafe { link.load(Relaxed).as_ref() } {
-            if other.is(thread) {
-                link.store(thread.watching.load(Relaxed), Relaxed);
-                return;
-            }
-            link = &other.watching;
-        }
-    });
-}
-
-/// Lets everybody in [`sleep_until`] look at their conditions: something may have changed.
-#[inline(always)]
-pub fn stir() {
-    if !WATCHING.load(Relaxed).is_null() {
-        stir_all();
     }
-}
-
-#[cold]
-#[inline(never)]
-fn stir_all() {
-    without_interrupts(|| {
-        let mut next = WATCHING.load(Relaxed);
-        // SAFETY: as above.
-        while let Some(thread) = unsafe { next.as_ref() } {
-            wake(thread);
-            next = thread.watching.load(Relaxed);
-        }
-    });
 }

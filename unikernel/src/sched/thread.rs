@@ -66,8 +66,6 @@ pub struct Thread {
     /// When [`block`](super::block) is to return (CLOCK_MONOTONIC in ns), and who is next.
     pub(super) deadline: AtomicU64,
     pub(super) later: AtomicPtr<Thread>,
-    /// The next one in [`sleep_until`](super::sleep_until).
-    pub(super) watching: AtomicPtr<Thread>,
     /// The next in the chain of its hash in the table of ids.
     pub(super) chain: AtomicPtr<Thread>,
     /// set_tid_address(2): a word that is cleared and woken when it ends.
@@ -104,7 +102,6 @@ impl Thread {
             turn: AtomicU8::new(super::SLICE),
             slice: AtomicU8::new(super::SLICE),
             woken: AtomicBool::new(false),
-            watching: AtomicPtr::new(null_mut()),
             fpu: Saved::new(),
             ran: AtomicU64::new(0),
             since: AtomicU64::new(0),

@@ -280,6 +280,8 @@ syscalls! {
     __NR_recvfrom recvfrom(6) => sys::socket::recvfrom, Full, Partial, "no MSG_OOB (EOPNOTSUPP)";
     __NR_sendmsg sendmsg(3) => sys::socket::sendmsg, Full, Partial, "SCM_RIGHTS, SCM_CREDENTIALS; no MSG_OOB";
     __NR_recvmsg recvmsg(3) => sys::socket::recvmsg, Full, Partial, "SCM_RIGHTS, SCM_CREDENTIALS; no MSG_OOB";
+    __NR_sendmmsg sendmmsg(4) => sys::socket::sendmmsg, Full, Partial, "as sendmsg";
+    __NR_recvmmsg recvmmsg(5) => sys::socket::recvmmsg, Full, Partial, "as recvmsg; an error after the first message is not kept";
     __NR_shutdown shutdown(2) => sys::socket::shutdown, Full, Complete, "";
     __NR_setsockopt setsockopt(5) => sys::socket::setsockopt, Full, Partial, "SO_RCVBUF, SO_SNDBUF, SO_RCVTIMEO, SO_SNDTIMEO, SO_PASSCRED; SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE, SO_BROADCAST, which do nothing on AF_UNIX";
     __NR_getsockopt getsockopt(5) => sys::socket::getsockopt, Full, Partial, "as setsockopt, and SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ERROR, SO_ACCEPTCONN, SO_PEERCRED";
@@ -438,6 +440,8 @@ syscalls! {
     __NR_sched_setaffinity sched_setaffinity(3) => sys::sched::sched_setaffinity, Full, Complete, "";
     __NR_sched_setscheduler sched_setscheduler(3) => sys::sched::sched_setscheduler, Full, Partial, "no SCHED_DEADLINE";
     __NR_sched_getscheduler sched_getscheduler(1) => sys::sched::sched_getscheduler, Full, Complete, "";
+    __NR_sched_setattr sched_setattr(3) => sys::sched::sched_setattr, Full, Partial, "no SCHED_DEADLINE, no utilisation clamps (EOPNOTSUPP)";
+    __NR_sched_getattr sched_getattr(4) => sys::sched::sched_getattr, Full, Complete, "";
     __NR_sched_setparam sched_setparam(2) => sys::sched::sched_setparam, Full, Complete, "";
     __NR_sched_getparam sched_getparam(2) => sys::sched::sched_getparam, Full, Complete, "";
     __NR_sched_get_priority_max sched_get_priority_max(1) => sys::sched::sched_get_priority_max, Full, Complete, "";

@@ -8,8 +8,8 @@ use crate::fs::fd::{self, File, SOFT_LIMIT as LIMIT};
 use crate::fs::ready::{READ, WRITE};
 use crate::sys::signal::read_set;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
-use crate::wait::Queue;
-use crate::{signal, time};
+use crate::wait::{Hook, Queue};
+use crate::{sched, signal, time};
 use alloc::vec::Vec;
 use linux_raw_sys::general::{
     __kernel_old_timeval, __kernel_timespec, POLLERR, POLLHUP, POLLNVAL, POLLPRI, POLLRDBAND,
@@ -85,9 +85,9 @@ impl Wait {
                 return Ok(0);
             };
             let Some(calls) = calls else {
-                let mut all = Enrolled::default();
-                members(&mut |fd| all.add(fd))?;
-                enrolled = Some(all);
+                let mut files = Vec::new();
+                members(&mut |fd| add(&mut files, fd))?;
+                enrolled = Some(Enrolled::at(files)?);
                 continue;
             };
             let called = || enrolled.as_ref().map(Enrolled::calls) != Some(calls);
@@ -96,38 +96,49 @@ impl Wait {
     }
 }
 
-/// Open files at whose queues a call waits.
-#[derive(Default)]
-struct Enrolled(Vec<File>);
+/// Adds the open file `fd` to `files` if there is a queue to wait at. `ENOMEM`.
+fn add(files: &mut Vec<File>, fd: i32) -> Result<(), Errno> {
+    let Ok(file) = fd::get(fd) else { return Ok(()) };
+    if let [None, None] = file.queues() {
+        return Ok(());
+    }
+    files.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+    files.push(file);
+    Ok(())
+}
+
+/// Open files at whose queues a call waits. The hooks go first, then the files and their queues.
+struct Enrolled {
+    _hooks: Vec<Hook>,
+    files: Vec<File>,
+}
 
 impl Enrolled {
-    /// Enrols at the queues of a descriptor, if it has any. `ENOMEM`.
-    fn add(&mut self, fd: i32) -> Result<(), Errno> {
-        let Ok(file) = fd::get(fd) else { return Ok(()) };
-        if let [None, None] = file.queues() {
-            return Ok(());
+    /// Waits at the queues of `files`: their wake-ups wake the running thread. `ENOMEM`.
+    fn at(files: Vec<File>) -> Result<Self, Errno> {
+        let mut hooks = Vec::new();
+        let count = queues(&files).count();
+        hooks.try_reserve_exact(count).map_err(|_| Errno::ENOMEM)?;
+        hooks.resize_with(count, Hook::waking);
+        for (hook, queue) in hooks.iter().zip(queues(&files)) {
+            // SAFETY: the hooks are on the heap until they are dropped, which is before the files are;
+            // threads stay for ever.
+            unsafe { hook.attach(queue, sched::current()) };
         }
-        self.0.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-        file.queues().into_iter().flatten().for_each(Queue::join);
-        self.0.push(file);
-        Ok(())
-    }
-
-    fn queues(&self) -> impl Iterator<Item = &Queue> {
-        self.0.iter().flat_map(|file| file.queues()).flatten()
+        Ok(Self {
+            _hooks: hooks,
+            files,
+        })
     }
 
     /// Wake-ups of all the queues.
     fn calls(&self) -> u32 {
-        self.queues()
-            .fold(0, |sum, queue| sum.wrapping_add(queue.calls()))
+        queues(&self.files).fold(0, |sum, queue| sum.wrapping_add(queue.calls()))
     }
 }
 
-impl Drop for Enrolled {
-    fn drop(&mut self) {
-        self.queues().for_each(Queue::leave);
-    }
+fn queues(files: &[File]) -> impl Iterator<Item = &Queue> {
+    files.iter().flat_map(|file| file.queues()).flatten()
 }
 
 /// Nanoseconds in `seconds` and a fraction of `unit` parts per second; `EINVAL` when either is out

@@ -1,5 +1,9 @@
 //! How threads are scheduled: policies, priorities, niceness, processors (sched(7)).
 
+mod attr;
+
+pub use attr::{sched_getattr, sched_setattr};
+
 use super::thread::by_id;
 use crate::cred::{self, caps};
 use crate::errno::{Errno, SysResult};
@@ -67,15 +71,35 @@ fn set(tid: i32, wanted: Option<u32>, priority: UserPtr<i32>) -> SysResult {
     let priority = priority.read()?;
     let thread = by_id(tid)?;
     let before = thread.policy();
-    let kind = wanted.map_or(before.kind, |wanted| wanted & !abi::SCHED_RESET_ON_FORK);
-    let mut policy = Policy::new(kind, priority, before.nice)?;
-    policy.reset_on_fork = match wanted {
-        Some(wanted) => wanted & abi::SCHED_RESET_ON_FORK != 0,
-        None => before.reset_on_fork,
+    let wanted = Wanted {
+        kind: wanted.map_or(before.kind, |wanted| wanted & !abi::SCHED_RESET_ON_FORK),
+        priority,
+        nice: before.nice,
+        reset_on_fork: match wanted {
+            Some(wanted) => wanted & abi::SCHED_RESET_ON_FORK != 0,
+            None => before.reset_on_fork,
+        },
     };
-    // RLIMIT_RTPRIO is 0: without the right no priority can be gained.
+    apply(thread, wanted)
+}
+
+/// A policy that may be none.
+struct Wanted {
+    kind: u32,
+    priority: i32,
+    nice: i32,
+    reset_on_fork: bool,
+}
+
+/// Gives a thread a policy: `EINVAL` if there is none like it, `EPERM`.
+fn apply(thread: &'static Thread, wanted: Wanted) -> SysResult {
+    let before = thread.policy();
+    let mut policy = Policy::new(wanted.kind, wanted.priority, wanted.nice)?;
+    policy.reset_on_fork = wanted.reset_on_fork;
+    // RLIMIT_RTPRIO and RLIMIT_NICE are 0: without the right no priority can be gained.
     let gains = policy.is_real_time()
         && (policy.kind != before.kind || policy.priority > before.priority)
+        || policy.nice < before.nice
         || before.reset_on_fork && !policy.reset_on_fork;
     if gains {
         cred::current().require(caps::SYS_NICE)?;

@@ -1,8 +1,10 @@
 //! System calls on sockets: socket(2), socketpair(2), bind(2) and the rest, for unix(7).
 
+mod many;
 mod message;
 mod options;
 
+pub use many::{recvmmsg, sendmmsg};
 pub use message::{read, recvfrom, recvmsg, sendmsg, sendto, write};
 pub use options::{getsockopt, setsockopt};
 

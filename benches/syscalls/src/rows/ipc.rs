@@ -30,6 +30,11 @@ pub const ROWS: &[Row] = &[
         pingpong_pipe,
     ),
     row(
+        "pingpong_crowd",
+        "the same while 100 other threads wait to read pipes of their own",
+        pingpong_crowd,
+    ),
+    row(
         "pingpong_futex",
         "a turn to another thread and back: FUTEX_WAKE and FUTEX_WAIT in each",
         pingpong_futex,
@@ -173,6 +178,25 @@ fn pingpong_pipe(meter: &mut Meter) -> Outcome {
     });
     drop(there.write);
     let _ = peer.join();
+    sample
+}
+
+fn pingpong_crowd(meter: &mut Meter) -> Outcome {
+    const CROWD: usize = 100;
+    let mut crowd = Vec::with_capacity(CROWD);
+    for _ in 0..CROWD {
+        let pipe = Pipe::new()?;
+        let read = pipe.read;
+        let waiting = thread(move || {
+            let _ = get(read.as_raw_fd());
+        })?;
+        crowd.push((pipe.write, waiting));
+    }
+    let sample = pingpong_pipe(meter);
+    for (write, waiting) in crowd {
+        drop(write);
+        let _ = waiting.join();
+    }
     sample
 }
 

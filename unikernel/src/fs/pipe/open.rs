@@ -4,7 +4,7 @@ use super::Pipe;
 use crate::errno::{Errno, SysResult};
 use crate::sync::SpinLock;
 use crate::uaccess::UserSlice;
-use crate::wait::{Enrolment, Queue};
+use crate::wait::Queue;
 use alloc::sync::{Arc, Weak};
 use core::fmt;
 use linux_raw_sys::general::{
@@ -161,9 +161,11 @@ impl End {
         ]
     }
 
-    /// Enrols at the [queues](Self::queues), before the events are looked at.
-    pub fn enrol(&self) -> [Option<Enrolment<'_>>; 2] {
-        self.queues().map(|queue| queue.map(Queue::enrol))
+    /// Places at the [queues](Self::queues).
+    #[cfg(test)]
+    pub fn enrol(&self) -> [Option<crate::wait::Enrolment<'_>>; 2] {
+        self.queues()
+            .map(|queue| queue.map(crate::wait::Enrolment::at))
     }
 }
 

@@ -4,9 +4,9 @@ use crate::errno::{Errno, SysResult};
 use crate::fs::event::Event;
 use crate::fs::event::epoll::{Epoll, Wanted};
 use crate::fs::fd;
+use crate::signal;
 use crate::sys::poll::{Wait, timespec, under_mask};
 use crate::uaccess::{UserPtr, access_ok};
-use crate::{signal, time};
 use linux_raw_sys::general::{
     __kernel_timespec, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLERR,
     EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLWAKEUP,
@@ -118,7 +118,7 @@ fn wait(epfd: i32, to: UserPtr<Wanted>, most: i32, until: Wait) -> SysResult {
         let Some(deadline) = until.deadline() else {
             return Ok(0);
         };
-        let _here = epoll.queue().enrol();
-        time::sleep_until(deadline, || signal::is_due() || epoll.may_be_ready());
+        // What ended it, the next round finds out.
+        let _ = epoll.queue().wait_until(deadline, || epoll.may_be_ready());
     }
 }

@@ -5,7 +5,7 @@ use crate::fs::file::Description;
 use crate::wait::Hook;
 use core::ptr::{from_ref, null_mut};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
-use linux_raw_sys::general::{EPOLLET, EPOLLONESHOT};
+use linux_raw_sys::general::{EPOLLET, EPOLLEXCLUSIVE, EPOLLONESHOT};
 
 /// What an item is found by: the descriptor it was added with, and the open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,8 +78,11 @@ impl Item {
     pub unsafe fn hook(&self, file: &Description) {
         for (hook, queue) in self.hooks.iter().zip(file.queues()) {
             if let Some(queue) = queue {
+                if self.events() & EPOLLEXCLUSIVE != 0 {
+                    hook.set_exclusive();
+                }
                 // SAFETY: the caller's; the owner is this item, as `called` expects.
-                unsafe { hook.attach(queue, from_ref(self).cast()) };
+                unsafe { hook.attach(queue, from_ref(self)) };
             }
         }
         self.sibling.store(file.watchers.load(Relaxed), Relaxed);
@@ -155,8 +158,8 @@ impl Item {
     }
 }
 
-/// A queue of an item's file was woken.
-fn called(item: *const ()) {
+/// A queue of an item's file was woken; whether that wakes who waits for it.
+fn called(item: *const ()) -> bool {
     // SAFETY: the hook was attached with this item, which stays until it is detached; so does its
     // owner.
     let (item, owner) = unsafe {
@@ -166,7 +169,9 @@ fn called(item: *const ()) {
     if item.events() & !MODES != 0 {
         owner.ready.push(item);
         owner.queue.wake();
+        return owner.queue.has_waiters();
     }
+    false
 }
 
 /// Where the first item of a file is.
