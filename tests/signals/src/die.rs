@@ -78,6 +78,37 @@ fn unmap_stack(before: bool) {
     }
 }
 
+/// A thread that sleeps in a call, on a stack that it does not have any more when a signal ends that.
+fn unmap_under_call(signal: i32, handled: bool) {
+    if handled {
+        install(signal, faulting, 0, &[]);
+    } else {
+        dispose(signal, SIG_DFL);
+    }
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut start, mut size) = (std::ptr::null_mut(), 0);
+        // SAFETY: the first call initialises the attributes; the pause has no preconditions.
+        unsafe {
+            let mut attributes = std::mem::zeroed();
+            libc::pthread_getattr_np(libc::pthread_self(), &mut attributes);
+            libc::pthread_attr_getstack(&attributes, &mut start, &mut size);
+            let _ = tell.send((start as usize, size, libc::gettid()));
+            libc::pause();
+        }
+    });
+    let Ok((start, size, tid)) = told.recv() else {
+        return;
+    };
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    // SAFETY: nothing good, which is the point: the thread will end the program.
+    unsafe {
+        libc::munmap(start as *mut _, size);
+        libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, signal);
+    }
+    std::thread::sleep(std::time::Duration::from_secs(5));
+}
+
 /// Recurses until the stack is used up.
 fn deeper(n: u64) -> u64 {
     let room = std::hint::black_box([n; 64]);
@@ -104,6 +135,8 @@ pub fn die(how: &str) -> io::Result<()> {
         let _ = std::thread::spawn(move || unmap_stack(again)).join();
     }
     match how {
+        "pausing" => unmap_under_call(SIGUSR1, true),
+        "pausing-killed" => unmap_under_call(libc::SIGTERM, false),
         "blocked" => {
             install(SIGSEGV, faulting, 0, &[]);
             crate::handler::mask(libc::SIG_BLOCK, crate::handler::bit(SIGSEGV));

@@ -42,6 +42,7 @@ fn main() -> io::Result<()> {
         ("info", queue::info),
         ("queue", queue::queue),
         ("waits", waits::waits),
+        ("stopped", waits::stopped),
         ("altstack", altstack::altstack),
         ("frame", frame::frame),
         ("context", context::context),

@@ -69,3 +69,53 @@ pub fn waits() -> io::Result<()> {
     });
     Ok(())
 }
+
+/// SIGSTOP stops all threads, until a timer sends SIGCONT.
+pub fn stopped() -> io::Result<()> {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    const STOPPED: Duration = Duration::from_millis(100);
+    install(libc::SIGCONT, noting, 0, &[]);
+    std::thread::spawn(|| {
+        loop {
+            COUNT.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    // SAFETY: the structures are integers, and there in all these calls.
+    let timer = unsafe {
+        let mut event: libc::sigevent = std::mem::zeroed();
+        event.sigev_notify = libc::SIGEV_SIGNAL;
+        event.sigev_signo = libc::SIGCONT;
+        let mut timer: libc::timer_t = std::ptr::null_mut();
+        libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer);
+        timer
+    };
+    for round in 1..=2 {
+        let time = |ns| timespec {
+            tv_sec: 0,
+            tv_nsec: ns,
+        };
+        let spec = libc::itimerspec {
+            it_interval: time(0),
+            it_value: time(STOPPED.as_nanos() as i64),
+        };
+        let (start, before) = (Instant::now(), COUNT.load(Ordering::Relaxed));
+        // SAFETY: the timer is one; stopping is what is wanted.
+        unsafe {
+            libc::timer_settime(timer, 0, &raw const spec, std::ptr::null_mut());
+            libc::kill(libc::getpid(), libc::SIGSTOP);
+        }
+        let counted = COUNT.load(Ordering::Relaxed) - before;
+        println!(
+            "round {round}: stopped {}, the other thread too {}, {:?}",
+            start.elapsed() >= STOPPED,
+            counted < 10,
+            notes()
+        );
+    }
+    // Continuing what does not stand still runs the handler, too.
+    raise(libc::SIGCONT);
+    println!("{:?}", notes());
+    Ok(())
+}

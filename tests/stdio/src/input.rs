@@ -69,6 +69,17 @@ pub fn poll() -> io::Result<()> {
         }
     }
     println!("{length} bytes");
+    if std::env::args().any(|word| word == "hangup") {
+        for events in [libc::POLLIN, libc::POLLPRI, 0] {
+            let mut entry = libc::pollfd {
+                fd: 0,
+                events,
+                revents: 0,
+            };
+            let ready = call(libc::SYS_poll, &[&raw mut entry as u64, 1, 0])?;
+            println!("at the end: {ready}, events {:#x}", entry.revents);
+        }
+    }
     let mut entries = [
         libc::pollfd {
             fd: -1,

@@ -184,6 +184,11 @@ impl Input {
         self.ended || !self.ready.is_empty()
     }
 
+    /// Whether this is the end of a pipe.
+    pub fn has_ended(&self) -> bool {
+        self.ended && self.ready.is_empty()
+    }
+
     /// Copies what one read may have into `block`, without taking it.
     pub fn peek(&self, block: &mut [u8]) -> usize {
         let mut n = 0;

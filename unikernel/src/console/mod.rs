@@ -174,6 +174,11 @@ pub fn read_ready() -> bool {
     INPUT.lock().is_ready()
 }
 
+/// Whether all has been read from a pipe whose other end is closed.
+pub fn has_ended() -> bool {
+    INPUT.lock().mode == Stdin::Pipe && read_ready() && INPUT.lock().has_ended()
+}
+
 /// Reads from the console, waiting for the first byte; 0 is the end of file.
 pub fn read(into: UserSlice) -> SysResult {
     if into.is_empty() {

@@ -9,7 +9,7 @@ use super::inode::Kind;
 use super::pipe::End;
 use crate::console;
 use crate::wait::Queue;
-use linux_raw_sys::general::{POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};
+use linux_raw_sys::general::{POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};
 
 /// There is something to read.
 pub const READ: u32 = POLLIN | POLLRDNORM;
@@ -23,8 +23,13 @@ impl Description {
         let hold = match &self.inode().kind {
             Kind::Fifo(_) => self.end().map_or(0, End::events),
             Kind::Device(device) if device.is_console() => {
-                let input = wanted & READ != 0 && self.is_readable() && console::read_ready();
-                (if input { READ } else { 0 }) | (if self.is_writable() { WRITE } else { 0 })
+                let input = match self.is_readable() {
+                    // The other end of the pipe that it stands for has been closed.
+                    true if console::has_ended() => POLLHUP,
+                    true if wanted & READ != 0 && console::read_ready() => READ,
+                    _ => 0,
+                };
+                input | if self.is_writable() { WRITE } else { 0 }
             }
             Kind::Inotify(inotify) if inotify.is_readable() => READ,
             Kind::Inotify(_) => 0,

@@ -357,10 +357,10 @@ syscalls! {
     __NR_splice splice(6) => sys::pipe::splice, Full, Partial, "pipes, files, devices; a file's pages in a pipe stay as they were when it is written to";
     __NR_tee tee(4) => sys::pipe::tee, Full, Complete, "";
     __NR_vmsplice vmsplice(4) => sys::pipe::vmsplice, Full, Partial, "copies: later changes of the memory are not seen in the pipe";
-    __NR_poll poll(3) => sys::poll::poll, Full, Partial, "no POLLHUP at the end of standard input";
-    __NR_ppoll ppoll(5) => sys::poll::ppoll, Full, Partial, "as poll";
-    __NR_select select(5) => sys::poll::select, Full, Partial, "as poll";
-    __NR_pselect6 pselect6(6) => sys::poll::pselect6, Full, Partial, "as ppoll";
+    __NR_poll poll(3) => sys::poll::poll, Full, Complete, "";
+    __NR_ppoll ppoll(5) => sys::poll::ppoll, Full, Complete, "";
+    __NR_select select(5) => sys::poll::select, Full, Complete, "";
+    __NR_pselect6 pselect6(6) => sys::poll::pselect6, Full, Complete, "";
     // Memory.
     __NR_mmap mmap(6) => sys::memory::mmap, Full, Partial, "MAP_FIXED in RAM only over own mappings or free RAM; no huge pages; regular files and /dev/zero";
     __NR_mprotect mprotect(3) => sys::memory::mprotect, Full, Partial, "not on the main stack; no PROT_GROWSDOWN";

@@ -7,12 +7,16 @@
 //! call looks at nothing when it ends; so it is led out with the trap flag, instruction by
 //! instruction, some dozens in all.
 
-use super::deliver::{Next, deliver};
+use super::SIGSEGV;
+use super::deliver::{Next, deliver, terminate};
 use super::fpu::Xmm;
 use super::{is_due, with};
+use crate::control;
 use crate::cpu::{CPU, work};
+use crate::errno::Errno;
 use crate::irq::Frame;
 use crate::shim::KERNEL_STACK;
+use crate::uaccess::{Pod, UserPtr};
 use crate::{fault, lower, sched};
 use core::mem::{offset_of, size_of};
 use core::ops::Range;
@@ -43,6 +47,7 @@ const _: () = {
 
 /// What `lintel_shim_lowered` pushes onto the caller's stack, and what its callers pushed before.
 #[repr(C)]
+#[derive(Clone, Copy)]
 struct Caller {
     flags: u64,
     r9: u64,
@@ -56,6 +61,9 @@ struct Caller {
     back: u64,
     above: [u64; 2],
 }
+
+// SAFETY: a repr(C) struct of integers without padding.
+unsafe impl Pod for Caller {}
 
 /// Where a call was made: the address behind the `syscall`, stack pointer, flags.
 struct Origin {
@@ -129,11 +137,11 @@ pub fn caller_sp() -> usize {
 
 impl Exit {
     /// Completes the frame, in which the entry has pushed the registers that handlers preserve, and
-    /// the result.
-    fn complete(&mut self) {
-        // SAFETY: the entry's frame is there until the call ends.
-        let caller = unsafe { &*Caller::at(self.caller) };
-        let origin = caller.origin(core::ptr::from_ref(caller) as u64);
+    /// the result. `EFAULT`: the caller's stack has gone meanwhile, and with it where the call was made.
+    fn complete(&mut self) -> Result<(), Errno> {
+        let at = Caller::at(self.caller);
+        let caller = UserPtr::<Caller>::new(at as usize).read()?;
+        let origin = caller.origin(at as u64);
         let frame = &mut self.frame;
         (frame.rdi, frame.rsi, frame.rdx) = (caller.rdi, caller.rsi, caller.rdx);
         (frame.r10, frame.r8, frame.r9) = (caller.r10, caller.r8, caller.r9);
@@ -141,6 +149,7 @@ impl Exit {
         (frame.rip, frame.rsp, frame.rflags) = (origin.rip, origin.rsp, origin.flags);
         (frame.rcx, frame.r11) = (origin.rip, origin.flags);
         (frame.cs, frame.ss) = segments();
+        Ok(())
     }
 }
 
@@ -163,10 +172,21 @@ pub(crate) extern "C" fn on_exit(exit: &mut Exit) -> bool {
     if !is_due() {
         return false;
     }
-    exit.complete();
+    let gone = exit.complete().is_err();
+    if gone {
+        let (number, stack) = (exit.number, exit.caller);
+        control!("lintel: system call {number} was made on a stack that is gone: {stack:#x}");
+        // A signal that ends the program has its way, and a handler may have a stack of its own.
+        // SAFETY: a frame is integers.
+        exit.frame = unsafe { core::mem::zeroed() };
+        (exit.frame.cs, exit.frame.ss) = segments();
+    }
     // SAFETY: the entry loads both when we say that they changed.
     let next = unsafe { deliver(&mut exit.frame, &raw mut exit.xmm, Some(exit.number)) };
     exit.handler = u64::from(next == Next::Handler);
+    if gone && next != Next::Handler {
+        terminate(SIGSEGV);
+    }
     if next == Next::Elsewhere {
         lead_on(&mut exit.frame);
     }
