@@ -1,11 +1,12 @@
 //! Memory: mappings, protection, the break, the stack, and the allocator on top of them.
 //!
 //! Arguments name sections: `sizes fixed hole protect advise remap places moves advice shared private
-//! refused errors brk stack limits process churn`. Without one, all are run.
+//! refused errors brk stack limits process churn clear`. Without one, all are run.
 
 mod areas;
 mod brk;
 mod churn;
+mod clear;
 mod errors;
 mod files;
 mod limits;
@@ -39,5 +40,6 @@ fn main() -> io::Result<()> {
         ("limits", limits::run),
         ("process", process::run),
         ("churn", churn::run),
+        ("clear", clear::run),
     ])
 }

@@ -76,11 +76,7 @@ impl fmt::Display for Error {
             Fault::TruncatedHeader(have) => write!(f, "110 bytes of header expected, {have} left"),
             Fault::BadMagic => f.write_str("magic 070701 or 070702 expected (cpio -H newc)"),
             Fault::BadDigit(field, byte) => {
-                write!(
-                    f,
-                    "hex digit expected in {field}, found {:?}",
-                    char::from(byte)
-                )
+                write!(f, "hex digit expected in {field}, found byte {byte:#04x}")
             }
             Fault::NameNotTerminated => f.write_str("NUL expected at the end of the name"),
             Fault::NameTooLong(len) => write!(f, "name of {len} bytes, 4096 at most"),

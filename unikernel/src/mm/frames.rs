@@ -11,6 +11,9 @@
 
 mod bits;
 mod user;
+mod zeros;
+
+use zeros::Zeros;
 
 use super::PAGE;
 use crate::sync::SpinLock;
@@ -50,6 +53,8 @@ pub struct Frames {
     /// Free frames that are taken when there are no others: the first, and how many (see
     /// [`hold_back`](Frames::hold_back)).
     held: (usize, usize),
+    /// What of them is clear.
+    pub(super) zeros: Zeros,
 }
 
 /// The frames of this machine.
@@ -81,6 +86,7 @@ impl Frames {
             free: 0,
             total: 0,
             held: (0, 0),
+            zeros: Zeros::new(),
         }
     }
 
@@ -278,6 +284,14 @@ impl Frames {
     /// block. The content is whatever it was.
     #[inline]
     pub fn alloc(&mut self, count: usize) -> Option<usize> {
+        let start = self.alloc_data(count)?;
+        self.zeros.forget(start..start + count * PAGE);
+        Some(start)
+    }
+
+    /// The same for memory that is written to at its own addresses only.
+    #[inline]
+    pub fn alloc_data(&mut self, count: usize) -> Option<usize> {
         if count == 1
             && let Some(left) = self.at_hand.checked_sub(1)
         {

@@ -186,6 +186,35 @@ pub fn map(virt: Range<usize>, phys: usize, access: Access) -> Result<(), Errno>
     Ok(())
 }
 
+/// The entries of the large pages around `range`; `None` for what is not a large page.
+fn large_pages(range: &Range<usize>) -> impl Iterator<Item = Option<(*mut u64, u64)>> {
+    let first = range.start & !(LARGE - 1);
+    (first..range.end).step_by(LARGE).map(|address| {
+        let entry = directory_entry(address, false)?;
+        let value = read(entry);
+        (value & Flags::HUGE_PAGE.bits() != 0).then_some((entry, value))
+    })
+}
+
+/// Whether nobody has written to the large pages around `range` since they were
+/// [made clean](make_clean) and flushed.
+pub fn is_clean(range: &Range<usize>) -> bool {
+    let is_clean = |(_, value): (*mut u64, u64)| value & Flags::DIRTY.bits() == 0;
+    large_pages(range).all(|page| page.is_some_and(is_clean))
+}
+
+/// Resets the dirty bits of the large pages around `range` (SDM vol. 3, 4.8), which is in effect after a
+/// flush. `false`, and nothing done, where pages are small.
+pub fn make_clean(range: &Range<usize>) -> bool {
+    if root() == 0 || large_pages(range).any(|page| page.is_none()) {
+        return false;
+    }
+    for (entry, value) in large_pages(range).flatten() {
+        write(entry, value & !Flags::DIRTY.bits());
+    }
+    true
+}
+
 /// Maps `range` onto itself, replacing whatever large or small pages were there.
 pub fn map_identity(range: Range<usize>, access: Access) -> Result<(), Errno> {
     map(range.clone(), range.start, access)
@@ -218,7 +247,7 @@ pub fn protect(range: Range<usize>, access: Option<Access>) -> Result<bool, Errn
         let address = next;
         next += PAGE;
         if let Some((value, true)) = lookup(address)
-            && value & !ADDRESS & !Flags::HUGE_PAGE.bits() == wanted
+            && (value | Flags::DIRTY.bits()) & !ADDRESS & !Flags::HUGE_PAGE.bits() == wanted
         {
             next = (address | (LARGE - 1)) + 1;
             continue;

@@ -5,7 +5,7 @@
 
 use super::frames::FRAMES;
 use super::paging::{self, Access};
-use super::{PAGE, space};
+use super::{LARGE, PAGE, space};
 use crate::errno::Errno;
 use crate::platform::platform;
 use crate::uaccess;
@@ -21,12 +21,35 @@ pub(super) fn clear(range: &Range<usize>) {
 pub fn map(len: usize) -> Result<usize, Errno> {
     let start = {
         let mut frames = FRAMES.lock();
-        let start = frames.alloc(len / PAGE).ok_or(Errno::ENOMEM)?;
+        let start = frames.alloc_data(len / PAGE).ok_or(Errno::ENOMEM)?;
         frames.set_user(start, len / PAGE, true);
         start
     };
-    clear(&(start..start + len));
+    match len {
+        MUCH.. => make_clear(&(start..start + len)),
+        _ => clear(&(start..start + len)),
+    }
     Ok(start)
+}
+
+/// From this size on it is worth knowing whether memory is clear already.
+const MUCH: usize = 256 << 10;
+
+/// Clears memory that may be clear since it was last mapped ([`zeros`](super::frames::Zeros)).
+fn make_clear(range: &Range<usize>) {
+    let known = FRAMES.lock().zeros.contains(range);
+    if known && paging::is_clean(range) {
+        return FRAMES.lock().zeros.paid();
+    }
+    clear(range);
+    if FRAMES.lock().zeros.is_due(known) && paging::make_clean(range) {
+        platform().flush(range.clone());
+        let mut frames = FRAMES.lock();
+        // Their bits said that what else is known there was used; now they say nothing of that.
+        let large = range.start & !(LARGE - 1)..range.end.next_multiple_of(LARGE);
+        frames.zeros.forget(large);
+        frames.zeros.note(range.clone());
+    }
 }
 
 /// MAP_FIXED: replaces pages that the application mapped before; elsewhere there is no memory to

@@ -131,7 +131,10 @@ fn compressed_images_are_told_apart() {
         fault: Fault::BadDigit("c_mode", b'g'),
     }
     .to_string();
-    assert_eq!(text, "byte 0x12: hex digit expected in c_mode, found 'g'");
+    assert_eq!(
+        text,
+        "byte 0x12: hex digit expected in c_mode, found byte 0x67"
+    );
 }
 
 #[test]
