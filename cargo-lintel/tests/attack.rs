@@ -36,11 +36,16 @@ fn the_library_is_out_of_reach_where_pages_allow_it() {
     let Some(path) = attacker() else { return };
     let bytes = std::fs::read(path).unwrap();
     let elf = object::File::parse(&*bytes).unwrap();
-    let address = |name: &str| {
+    let number = |name: &str| {
         let symbol = elf.symbols().find(|symbol| symbol.name() == Ok(name));
         let symbol = symbol.unwrap_or_else(|| panic!("there is no symbol {name}"));
-        format!("{:#x}", symbol.address())
+        symbol.address()
     };
+    let address = |name: &str| format!("{:#x}", number(name));
+    // `Cpu::kernel_stack`, and how large each kernel stack is.
+    let word = format!("{:#x}", number("lintel_cpu") + 32);
+    let size = number("lintel_kernel_stack_top") - number("lintel_kernel_guard") - 4096;
+    let size = format!("{size:#x}");
     let attacks = [
         ("__lintel_text_start", &["write"][..]),
         ("__lintel_monitor_text_start", &["read", "write", "execute"]),
@@ -61,6 +66,13 @@ fn the_library_is_out_of_reach_where_pages_allow_it() {
                 assert_eq!(output.status.code(), Some(139), "{what}");
                 assert!(errors.contains("page fault"), "{what}");
             }
+        }
+        for how in ["read", "write"] {
+            let output = run(&["--accel", accel], &["thread", how, &word, &size]);
+            let errors = text(&output.stderr);
+            assert_eq!(text(&output.stdout), "the stack is there\n", "{errors}");
+            assert_eq!(output.status.code(), Some(139), "{how}: {errors}");
+            assert!(errors.contains("page fault"), "{how}: {errors}");
         }
     }
 }

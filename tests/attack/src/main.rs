@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `all` | every attack that Linux stops, too; a handler goes on behind each |
 //! | `poke read\|write\|execute ADDRESS` | one access, without a handler: 139 |
+//! | `thread read\|write WORD SIZE` | the same from a thread, below its kernel stack, whose top is in the library's `WORD`: 139 |
 //! | `bus` | touches a page behind the end of a file, without a handler: 135 |
 //! | `exhaust` | touches memory without end: 137 |
 //! | `where` | prints addresses of stack, mappings and break, and the random bytes at the start |
@@ -23,6 +24,7 @@ fn main() -> io::Result<ExitCode> {
     match words[..] {
         [] | ["all"] => Ok(all()),
         ["poke", how, address] => Ok(poke(how, address)),
+        ["thread", how, word, size] => Ok(thread(how, word, size)),
         ["bus"] => memory::bus().map(|()| ExitCode::SUCCESS),
         ["exhaust"] => {
             memory::exhaust();
@@ -33,7 +35,9 @@ fn main() -> io::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         _ => {
-            eprintln!("attack: {words:?} is no command; there are all, poke, bus, exhaust, where");
+            eprintln!(
+                "attack: {words:?} is no command; there are all, poke, thread, bus, exhaust, where"
+            );
             Ok(ExitCode::from(2))
         }
     }
@@ -46,10 +50,36 @@ fn all() -> ExitCode {
     ExitCode::from(u8::from(failed > 0))
 }
 
-fn poke(how: &str, address: &str) -> ExitCode {
-    let digits = address.strip_prefix("0x").unwrap_or(address);
-    let (Ok(address), Some(attack)) = (u64::from_str_radix(digits, 16), attempt::access(how))
+fn number(text: &str) -> Option<u64> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    u64::from_str_radix(digits, 16).ok()
+}
+
+/// Attacks the guard page below the kernel stack of a thread: the running one's is what the library notes
+/// at address `word`, and `size` bytes large, less what lies at its end.
+fn thread(how: &str, word: &str, size: &str) -> ExitCode {
+    let (Some(word), Some(size), Some(attack)) = (number(word), number(size), attempt::access(how))
     else {
+        eprintln!("attack: thread read|write WORD SIZE");
+        return ExitCode::from(2);
+    };
+    let thread = std::thread::spawn(move || {
+        // SAFETY: the caller says that a word of the library's is there, which anybody may read.
+        let top = unsafe { (word as *const u64).read_volatile() };
+        let start = (top - size + 2048) & !0xfff;
+        // SAFETY: that is the lowest page of the stack, by the layout of the library's slabs.
+        unsafe { (start as *const u64).read_volatile() };
+        println!("the stack is there");
+        attempt::unguard();
+        attack(start - 8);
+    });
+    let _ = thread.join();
+    println!("still alive");
+    ExitCode::SUCCESS
+}
+
+fn poke(how: &str, address: &str) -> ExitCode {
+    let (Some(address), Some(attack)) = (number(address), attempt::access(how)) else {
         eprintln!("attack: poke read|write|execute ADDRESS");
         return ExitCode::from(2);
     };
