@@ -200,6 +200,7 @@ fn split(range: &Range<usize>) -> Result<(), Errno> {
 /// MADV_DONTNEED: the pages of `range` go, and are as new when they are touched again. `ENOMEM`.
 pub fn discard(range: Range<usize>) -> Result<(), Errno> {
     let state = state();
+    let range = bring::clear_ends(range);
     split(&range)?;
     drop_pages(&state.areas, range);
     Ok(())

@@ -63,6 +63,42 @@ fn bring_large(area: &Range<usize>, page: usize, access: Access) -> bool {
     true
 }
 
+/// Clears what at the ends of `range` is a part, at most half, of a large page, and returns the rest. While
+/// memory is plenty that costs less than to cut the page, which takes a flush, and all of its addresses
+/// from what the CPU and a host that shadows the tables have of them.
+pub(super) fn clear_ends(range: Range<usize>) -> Range<usize> {
+    let (total, free) = FRAMES.lock().counts();
+    let Range { mut start, mut end } = range;
+    if free >= total / 4 {
+        let next = (start.next_multiple_of(LARGE)).min(end);
+        if is_cleared(start..next) {
+            start = next;
+        }
+        let last = (end & !(LARGE - 1)).max(start);
+        if is_cleared(last..end) {
+            end = last;
+        }
+    }
+    start..end
+}
+
+/// Clears `part`, which lies in one aligned 2 MiB, if there is a large page and it is no more than half
+/// of it; whether it did.
+fn is_cleared(part: Range<usize>) -> bool {
+    if part.is_empty() || part.len() > LARGE / 2 {
+        return false;
+    }
+    let Some((_, true)) = paging::lookup(part.start) else {
+        return false;
+    };
+    let Some(frame) = paging::translate(part.start) else {
+        return false;
+    };
+    // SAFETY: the frames are the page's own, and the identity map has them writable.
+    unsafe { uaccess::clear(frame as *mut u8, part.len()) };
+    true
+}
+
 /// Makes sure that the pages of `range`, in one anonymous area, are there; how many are.
 fn bring_zeros(range: Range<usize>, access: Access) -> usize {
     let mut done = 0;
