@@ -59,6 +59,7 @@ fn memory() {
         "Mapped",
         "Shmem",
         "Slab",
+        "KernelStack",
         "PageTables",
         "CommitLimit",
         "Committed_AS",

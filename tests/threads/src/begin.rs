@@ -216,6 +216,43 @@ pub fn raw() -> io::Result<()> {
     Ok(())
 }
 
+/// `KernelStack` of /proc/meminfo, in KiB.
+fn kernel_stacks() -> io::Result<u64> {
+    let text = fs::read_to_string("/proc/meminfo")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("KernelStack:"));
+    let size = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    size.and_then(|size| size.parse().ok())
+        .ok_or_else(|| io::Error::other("no KernelStack in /proc/meminfo"))
+}
+
+/// A thousand threads at a time leave little behind, and another thousand find their place again.
+pub fn returned() -> io::Result<()> {
+    const THREADS: usize = 1000;
+    for round in 1..=3 {
+        let barrier = Barrier::new(THREADS + 1);
+        let most = thread::scope(|scope| {
+            for _ in 0..THREADS {
+                let builder = thread::Builder::new().stack_size(64 << 10);
+                builder
+                    .spawn_scoped(scope, || barrier.wait())
+                    .expect("there is memory");
+            }
+            let most = kernel_stacks();
+            barrier.wait();
+            most
+        })?;
+        println!(
+            "round {round}: each has its stack {}, they are returned {}",
+            most >= THREADS as u64 * 32,
+            // A page of each stays, and some whole ones.
+            kernel_stacks()? < THREADS as u64 * 4 + 3000
+        );
+    }
+    Ok(())
+}
+
 pub fn many() -> io::Result<()> {
     const THREADS: usize = 1000;
     let (turn, order) = (AtomicU32::new(0), Mutex::new(Vec::new()));

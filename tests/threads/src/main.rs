@@ -1,7 +1,8 @@
 //! Threads as the kernel has them: how they begin and end, what they share, who runs when, futex.
 //!
 //! Arguments name sections; without one all are run, but for `end WAY`, which ends the process in
-//! one of several ways while other threads run or sleep, and for `rseq` and `rseq-unsigned`, which want a C
+//! one of several ways while other threads run or sleep, for `returned`, which looks at
+//! what the library has, and for `rseq` and `rseq-unsigned`, which want a C
 //! library that uses no restartable sequences.
 
 mod begin;
@@ -25,6 +26,7 @@ fn main() -> io::Result<()> {
         return end::run(way);
     }
     match arguments.first().map(String::as_str) {
+        Some("returned") => return begin::returned(),
         Some("rseq") => return rseq::run(),
         Some("rseq-unsigned") => return rseq::unsigned(),
         _ => {}

@@ -41,6 +41,7 @@ pub use policy::Policy;
 pub use run::{block, current, wake, yield_now};
 pub use run::{handled, handling, is_alone, lend_level, retreat, set_policy, wake_quickly};
 pub use sleep::{expire, on_timer};
+pub use stack::in_use as stacks;
 pub use table::{each, find, others};
 pub use thread::{NAME, State, Thread};
 

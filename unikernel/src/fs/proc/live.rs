@@ -198,6 +198,7 @@ impl System for Live {
             free: free as u64,
             heap: heap::frames() as u64,
             tables: frames::tables() as u64,
+            stacks: (sched::stacks() / crate::mm::PAGE) as u64,
         }
     }
 

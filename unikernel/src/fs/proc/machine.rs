@@ -29,6 +29,7 @@ struct Use {
     mapped: u64,
     heap: u64,
     tables: u64,
+    stacks: u64,
     committed: u64,
 }
 
@@ -47,6 +48,7 @@ impl Use {
             mapped: usage.file,
             heap: memory.heap * page,
             tables: memory.tables * page,
+            stacks: memory.stacks * page,
             committed: usage.data + usage.stack,
         }
     }
@@ -76,6 +78,7 @@ pub fn meminfo(at: &At, text: &mut Text) -> Result<(), Errno> {
         ("Shmem:          ", memory.shared),
         ("Slab:           ", memory.heap),
         ("SUnreclaim:     ", memory.heap),
+        ("KernelStack:    ", memory.stacks),
         ("PageTables:     ", memory.tables),
         ("CommitLimit:    ", memory.total),
         ("Committed_AS:   ", memory.committed),
@@ -105,6 +108,7 @@ pub fn node_meminfo(at: &At, text: &mut Text) -> Result<(), Errno> {
         ("Mapped:         ", memory.mapped),
         ("AnonPages:      ", memory.anonymous),
         ("Shmem:          ", memory.shared),
+        ("KernelStack:    ", memory.stacks),
         ("PageTables:     ", memory.tables),
         ("Slab:           ", memory.heap),
         ("SUnreclaim:     ", memory.heap),

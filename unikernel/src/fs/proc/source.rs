@@ -211,6 +211,8 @@ pub struct Memory {
     pub heap: u64,
     /// In use by page tables.
     pub tables: u64,
+    /// In use by what threads have in the library.
+    pub stacks: u64,
 }
 
 /// Times since boot, ns.

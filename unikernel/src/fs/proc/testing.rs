@@ -243,6 +243,7 @@ impl System for Fake {
             free: 40000,
             heap: 123,
             tables: 9,
+            stacks: 18,
         }
     }
 
