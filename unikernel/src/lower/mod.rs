@@ -35,8 +35,10 @@ use owners::{QUICK, own};
 pub use owners::{behind, is_trampoline, moved, original, original_state};
 use trampoline::{MOVED, QUICK_MOVED, SLOT, Tail, WINDOW, distance};
 
-/// Bytes of address space for trampolines: every value of two displacement bytes, and a page.
-const ARENA: usize = (64 << 10) + PAGE;
+/// Every value of two displacement bytes: so far on, the second of them is the same again.
+const TURN: usize = 64 << 10;
+/// Bytes of address space for trampolines: a few turns, and a page.
+const ARENA: usize = 4 * TURN + PAGE;
 /// What must stand at `site + 2`: `hlt`.
 const PUN_2: u8 = 0xf4;
 /// What must stand at `site + 4` when that is a boundary: `outsb`, refused at IOPL 0.
@@ -261,17 +263,20 @@ impl Sites {
         Ok(true)
     }
 
-    /// Takes a free slot whose distance from `site` has the first pun in its second byte.
+    /// Takes a free slot whose distance from `site` has the first pun in its second byte. Sites whose
+    /// low two bytes are about the same compete for them.
     fn slot(&mut self, site: usize) -> Option<usize> {
         let arena = ARENA_START.load(Relaxed);
         let base = site + WINDOW + (usize::from(PUN_2) << 8);
-        let start = base.wrapping_sub(arena) & 0xffff;
-        let slots = start.div_ceil(SLOT)..(start + 256).min(ARENA - SLOT).div_ceil(SLOT);
-        for index in slots {
-            let (word, bit) = (index / 64, 1 << (index % 64));
-            if self.slots[word] & bit == 0 {
-                self.slots[word] |= bit;
-                return Some(arena + index * SLOT);
+        let first = base.wrapping_sub(arena) % TURN;
+        for start in (first..ARENA).step_by(TURN) {
+            let slots = start.div_ceil(SLOT)..(start + 256).min(ARENA - SLOT).div_ceil(SLOT);
+            for index in slots {
+                let (word, bit) = (index / 64, 1 << (index % 64));
+                if self.slots[word] & bit == 0 {
+                    self.slots[word] |= bit;
+                    return Some(arena + index * SLOT);
+                }
             }
         }
         None
@@ -388,7 +393,7 @@ mod tests {
         init(IMAGE, false);
         let mut sites = Sites::new();
         let taken: Vec<_> = core::iter::from_fn(|| sites.slot(IMAGE + 0x1234)).collect();
-        assert!((5..=6).contains(&taken.len()), "{taken:x?}");
+        assert!((20..=26).contains(&taken.len()), "{taken:x?}");
         assert!(taken.windows(2).all(|pair| pair[0] + SLOT <= pair[1]));
     }
 }
