@@ -208,6 +208,17 @@ impl UserPtr<[u64; 2]> {
     }
 }
 
+impl UserPtr<[u8; 2]> {
+    /// Writes two bytes without touching a vector register; `None` for `EFAULT`.
+    #[inline(always)]
+    pub fn write_short(self, bytes: [u8; 2]) -> Option<()> {
+        // SAFETY: the range is not ours; that it may not be mapped is the routine's business.
+        let done =
+            access_ok(self.0, 2) && unsafe { copy::put_short(self.0, u16::from_ne_bytes(bytes)) };
+        done.then_some(())
+    }
+}
+
 #[inline]
 fn transfer(dst: usize, src: usize, len: usize, user: usize) -> Result<(), Errno> {
     if !access_ok(user, len) {

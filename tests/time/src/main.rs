@@ -4,6 +4,7 @@
 //! many`. Without one, all are run.
 
 mod clocks;
+mod cpu;
 mod sleep;
 mod timers;
 mod vdso;
@@ -32,7 +33,7 @@ fn main() -> io::Result<()> {
         ("errors", sleep::errors),
         ("interval", timers::interval),
         ("posix", timers::posix),
-        ("cpu", timers::cpu),
+        ("cpu", cpu::run),
         ("files", timers::files),
         ("many", timers::many),
     ])

@@ -7,8 +7,8 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-static ALARMS: AtomicU32 = AtomicU32::new(0);
-static VALUE: AtomicI32 = AtomicI32::new(-1);
+pub static ALARMS: AtomicU32 = AtomicU32::new(0);
+pub static VALUE: AtomicI32 = AtomicI32::new(-1);
 static CODE: AtomicI32 = AtomicI32::new(0);
 
 extern "C" fn rang(_: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
@@ -20,7 +20,7 @@ extern "C" fn rang(_: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     }
 }
 
-fn handle(number: i32) {
+pub fn handle(number: i32) {
     // SAFETY: integers; the handler touches atomics only.
     unsafe {
         let mut action: libc::sigaction = zeroed();
@@ -31,7 +31,7 @@ fn handle(number: i32) {
     ALARMS.store(0, Ordering::Relaxed);
 }
 
-fn answer(result: i32) -> String {
+pub fn answer(result: i32) -> String {
     match result {
         -1 => format!(
             "error {}",
@@ -42,7 +42,7 @@ fn answer(result: i32) -> String {
 }
 
 /// Computes until so many have come, or for too long.
-fn compute_until(count: u32) -> bool {
+pub fn compute_until(count: u32) -> bool {
     let start = Instant::now();
     while ALARMS.load(Ordering::Relaxed) < count {
         if start.elapsed() > Duration::from_secs(10) {
@@ -53,7 +53,7 @@ fn compute_until(count: u32) -> bool {
     true
 }
 
-fn value(interval: i64, value: i64) -> libc::itimerval {
+pub fn value(interval: i64, value: i64) -> libc::itimerval {
     let time = |us: i64| libc::timeval {
         tv_sec: us / 1_000_000,
         tv_usec: us % 1_000_000,
@@ -150,7 +150,7 @@ pub fn interval() -> io::Result<()> {
     Ok(())
 }
 
-fn spec(interval: i64, value: i64) -> libc::itimerspec {
+pub fn spec(interval: i64, value: i64) -> libc::itimerspec {
     let time = |ns: i64| libc::timespec {
         tv_sec: ns / 1_000_000_000,
         tv_nsec: ns % 1_000_000_000,
@@ -421,140 +421,4 @@ pub fn many() -> io::Result<()> {
         });
     }
     Ok(())
-}
-
-/// A timer of timer_create(2), made by the system call: its number is the kernel's.
-struct Posix(i32);
-
-impl Posix {
-    /// One that sends `signal` with `value`.
-    fn new(clock: i32, signal: i32, value: usize) -> io::Result<Self> {
-        // SAFETY: integers and a union of them.
-        let mut event: libc::sigevent = unsafe { zeroed() };
-        event.sigev_notify = libc::SIGEV_SIGNAL;
-        event.sigev_signo = signal;
-        event.sigev_value.sival_ptr = value as *mut _;
-        let mut number = -1;
-        let args = [clock as u64, &raw mut event as u64, &raw mut number as u64];
-        test_support::call(libc::SYS_timer_create, &args)?;
-        Ok(Self(number))
-    }
-
-    fn set(&self, interval: i64, value: i64, flags: i32) -> io::Result<()> {
-        let spec = spec(interval, value);
-        let args = [self.0 as u64, flags as u64, &raw const spec as u64, 0];
-        test_support::call(libc::SYS_timer_settime, &args).map(drop)
-    }
-}
-
-impl Drop for Posix {
-    fn drop(&mut self) {
-        let _ = test_support::call(libc::SYS_timer_delete, &[self.0 as u64]);
-    }
-}
-
-/// Whether the code between has used `least` of CPU time, and not much more.
-fn used(least: Duration, start: Duration) -> io::Result<bool> {
-    let used = crate::clocks::read(libc::CLOCK_PROCESS_CPUTIME_ID)? - start;
-    Ok(least <= used && used < least + Duration::from_millis(150))
-}
-
-/// Timers of CPU time: setitimer's other two, and timer_create's, of the process and of threads.
-pub fn cpu() -> io::Result<()> {
-    let cpu = || crate::clocks::read(libc::CLOCK_PROCESS_CPUTIME_ID);
-    for (which, signal) in [
-        (libc::ITIMER_VIRTUAL, libc::SIGVTALRM),
-        (libc::ITIMER_PROF, libc::SIGPROF),
-    ] {
-        handle(signal);
-        let start = cpu()?;
-        let (each, none) = (value(20_000, 20_000), value(0, 0));
-        // SAFETY: the values are there, in all these calls.
-        unsafe {
-            let set = libc::setitimer(which, &raw const each, null_mut());
-            println!("timer {which} {}", answer(set));
-            // Asleep no time passes for it.
-            std::thread::sleep(Duration::from_millis(60));
-            println!("asleep {}", ALARMS.load(Ordering::Relaxed));
-            let computed = compute_until(3);
-            println!(
-                "computing {computed} {}",
-                used(Duration::from_millis(60), start)?
-            );
-            let mut left = value(0, 0);
-            libc::getitimer(which, &raw mut left);
-            let inside = (1..=20_000).contains(&left.it_value.tv_usec);
-            println!("{} {inside}", left.it_interval.tv_usec);
-            let set = libc::setitimer(which, &raw const none, &raw mut left);
-            println!("{} {}", answer(set), left.it_interval.tv_usec);
-            libc::getitimer(which, &raw mut left);
-            println!("{} {}", left.it_interval.tv_usec, left.it_value.tv_usec);
-        }
-    }
-    for (name, clock) in [("process", 2), ("thread", 3), ("by number", !0 << 3 | 2)] {
-        handle(libc::SIGUSR1);
-        let start = cpu()?;
-        let timer = Posix::new(clock, libc::SIGUSR1, 7)?;
-        timer.set(0, 30_000_000, 0)?;
-        std::thread::sleep(Duration::from_millis(50));
-        println!("{name} asleep {}", ALARMS.load(Ordering::Relaxed));
-        let computed = compute_until(1);
-        println!(
-            "{name} computing {computed} {} value {}",
-            used(Duration::from_millis(30), start)?,
-            VALUE.load(Ordering::Relaxed)
-        );
-    }
-    // By the clock of a thread that sleeps, while another computes.
-    let (send, receive) = std::sync::mpsc::channel::<()>();
-    let (tell, told) = std::sync::mpsc::channel();
-    let sleeper = std::thread::spawn(move || {
-        // SAFETY: the function has no preconditions.
-        let _ = tell.send(unsafe { libc::gettid() });
-        let _ = receive.recv();
-    });
-    let tid = told.recv().map_err(io::Error::other)?;
-    handle(libc::SIGUSR1);
-    let timer = Posix::new(!tid << 3 | 4 | 2, libc::SIGUSR1, 8)?;
-    timer.set(0, 20_000_000, 0)?;
-    let start = cpu()?;
-    while !used(Duration::from_millis(60), start)? {}
-    println!("another's {}", ALARMS.load(Ordering::Relaxed));
-    drop(send);
-    let _ = sleeper.join();
-    println!("gone {}", crate::clocks::read(!tid << 3 | 4 | 2).is_err());
-    naps()
-}
-
-/// Sleeping by CPU time: another thread computes meanwhile.
-fn naps() -> io::Result<()> {
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
-                std::hint::spin_loop();
-            }
-        });
-        let start = crate::clocks::read(libc::CLOCK_PROCESS_CPUTIME_ID)?;
-        let nap = [0_u64, 40_000_000];
-        let args = [2, 0, nap.as_ptr() as u64, 0];
-        test_support::report("nap", test_support::call(libc::SYS_clock_nanosleep, &args));
-        println!("nap {}", used(Duration::from_millis(40), start)?);
-        let past = [0_u64, 1];
-        let args = [2, 1, past.as_ptr() as u64, 0];
-        test_support::report("past", test_support::call(libc::SYS_clock_nanosleep, &args));
-        stop.store(true, Ordering::Relaxed);
-        for clock in [
-            3_i32,
-            !0 << 3 | 4 | 2,
-            !99_999_999 << 3 | 2,
-            !0 << 3 | 3,
-            11,
-        ] {
-            let args = [clock as u64, 0, nap.as_ptr() as u64, 0];
-            let outcome = test_support::call(libc::SYS_clock_nanosleep, &args);
-            test_support::report(format_args!("clock {clock}"), outcome);
-        }
-        Ok(())
-    })
 }

@@ -88,6 +88,7 @@ const STDIN_FILE: &[u8] = b".lintel-stdin";
 pub fn init(initrd: Option<&'static [u8]>, stdin: Stdin) -> Result<(), Error> {
     let mut vfs = vfs();
     mount::boot(&mut vfs, initrd)?;
+    vfs::begin_at_root();
     let streams = Ref::new(SuperBlock::new(FsType::Pipefs, 0, Quota::new(None, None)))?;
     let input = match stdin {
         Stdin::Console => mount::add_stream(&mut vfs, &streams, 0)?,

@@ -9,6 +9,7 @@ use super::super_block::SuperBlock;
 use crate::errno::Errno;
 use crate::sync::{Exclusive, Inside};
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A file system in the name space.
 #[derive(Debug)]
@@ -62,6 +63,20 @@ impl Default for Vfs {
     }
 }
 
+/// The working directory is the root of the process: what getcwd(2) is usually asked about.
+static AT_ROOT: AtomicBool = AtomicBool::new(false);
+
+/// The process begins at its root.
+pub fn begin_at_root() {
+    AT_ROOT.store(true, Relaxed);
+}
+
+/// Whether the working directory is the root.
+#[inline(always)]
+pub fn is_at_root() -> bool {
+    AT_ROOT.load(Relaxed)
+}
+
 impl Vfs {
     /// A name space without anything; [`super::init`] mounts the root.
     pub const fn new() -> Self {
@@ -102,6 +117,7 @@ impl Vfs {
     pub fn set_cwd(&mut self, directory: DentryId) {
         self.cache.get(directory);
         let old = core::mem::replace(&mut self.cwd, directory);
+        AT_ROOT.store(self.cwd == self.root, Relaxed);
         self.leave(old);
     }
 
@@ -109,6 +125,7 @@ impl Vfs {
     pub fn set_root(&mut self, directory: DentryId) {
         self.cache.get(directory);
         let old = core::mem::replace(&mut self.root, directory);
+        AT_ROOT.store(self.cwd == self.root, Relaxed);
         self.leave(old);
     }
 

@@ -10,16 +10,17 @@
 //! and from the lower half of RAM last, so that the break can grow upwards behind the pool.
 
 mod bits;
+mod tables;
 mod user;
 mod zeros;
 
+pub use tables::{alloc_zeroed, count_table, tables, uncount_table};
 use zeros::Zeros;
 
 use super::PAGE;
 use crate::sync::SpinLock;
 use bits::Bits;
 use core::ops::Range;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Runs of at most this many frames may come from the pool.
 const SMALL_RUN: usize = 16;
@@ -385,33 +386,6 @@ impl Frames {
     fn limit(&self) -> usize {
         self.limit
     }
-}
-
-/// Frames that are page tables, but for those of the image.
-static TABLES: AtomicUsize = AtomicUsize::new(0);
-
-/// Counts a frame that has become a page table.
-pub fn count_table() {
-    TABLES.fetch_add(1, Relaxed);
-}
-
-/// Counts a page table that has become a free frame.
-pub fn uncount_table() {
-    TABLES.fetch_sub(1, Relaxed);
-}
-
-/// Frames in use as page tables.
-pub fn tables() -> usize {
-    TABLES.load(Relaxed)
-}
-
-/// One frame, cleared; for page tables.
-pub fn alloc_zeroed() -> Option<usize> {
-    let address = FRAMES.lock().alloc(1)?;
-    count_table();
-    // SAFETY: the frame is RAM, mapped writable, and nobody else's since the allocation.
-    unsafe { core::ptr::write_bytes(address as *mut u64, 0, PAGE / 8) };
-    Some(address)
 }
 
 #[cfg(test)]

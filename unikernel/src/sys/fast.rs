@@ -16,7 +16,7 @@ use crate::fs::file::Description;
 use crate::fs::inode::{Inode, Kind};
 use crate::fs::pages::PageStore;
 use crate::fs::stat::encode;
-use crate::fs::vfs::{Vfs, try_vfs};
+use crate::fs::vfs::{self, Vfs, try_vfs};
 use crate::fs::{fd, lock, name, notify};
 use crate::mm::PAGE;
 use crate::sync::Exclusive;
@@ -234,13 +234,11 @@ pub fn access(path: UserPtr<u8>, mode: u32) -> Option<usize> {
 /// getcwd(2) in the root directory.
 #[inline(always)]
 pub fn getcwd(buffer: UserPtr<u8>, size: usize) -> Option<usize> {
-    const ROOT: &[u8] = b"/\0";
-    let vfs = try_vfs()?;
-    if vfs.cwd != vfs.root || size < ROOT.len() {
+    const ROOT: [u8; 2] = *b"/\0";
+    if !vfs::is_at_root() || size < ROOT.len() {
         return None;
     }
-    // SAFETY: it is as long as `ROOT`.
-    unsafe { UserSlice::new(buffer.address(), ROOT.len()).write_all(ROOT.as_ptr()) }?;
+    buffer.cast::<[u8; 2]>().write_short(ROOT)?;
     Some(ROOT.len())
 }
 
