@@ -115,8 +115,7 @@ fn set_mult(mult: u64) {
 /// The TSC when CLOCK_MONOTONIC comes to `deadline` (ns), or a little later than that.
 pub fn tsc_at(deadline: u64) -> u64 {
     let now = tsc();
-    let passed = scale(now.wrapping_sub(START.load(Relaxed)), mult());
-    let left = u128::from(deadline.saturating_sub(passed));
+    let left = u128::from(deadline.saturating_sub(monotonic_at(now)));
     let ticks = (left * u128::from(INVERSE.load(Relaxed))) >> 32;
     u64::try_from(u128::from(now) + ticks + 1).unwrap_or(u64::MAX)
 }
@@ -150,7 +149,13 @@ pub fn source() -> (&'static str, u64) {
 /// Nanoseconds since boot (CLOCK_MONOTONIC).
 #[inline(always)]
 pub fn monotonic_ns() -> u64 {
-    scale(tsc().wrapping_sub(START.load(Relaxed)), mult())
+    monotonic_at(tsc())
+}
+
+/// CLOCK_MONOTONIC when the TSC was `tsc`.
+#[inline(always)]
+fn monotonic_at(tsc: u64) -> u64 {
+    scale(tsc.wrapping_sub(START.load(Relaxed)), mult())
 }
 
 /// Nanoseconds since the Unix epoch (CLOCK_REALTIME).

@@ -4,7 +4,6 @@
 //! log n steps and no memory, which each timer has taken when it was made. They expire with the
 //! sleeps of threads, from the timer interrupt or before a halt, and the one-shot is set for whoever
 //! is first.
-
 //!
 //! Each goes by a [`Clock`]. Those of CPU time are in a heap of their own, by CPU time of the process,
 //! and set no one-shot while the machine is idle.
@@ -87,10 +86,11 @@ impl Armed {
         result
     }
 
-    /// The first timer if it is due at `now`, and how often it has expired: not at all if its clock
+    /// The first timer if it is due by its heap's clock, which `now` reads, and how often it has expired: not at all if its clock
     /// goes slower than was thought.
-    fn take<'a>(&self, now: u64) -> Option<(&'a Timer, u64)> {
-        if self.first.load(Relaxed) > now {
+    fn take<'a>(&self, now: impl Fn() -> u64) -> Option<(&'a Timer, u64)> {
+        let first = self.first.load(Relaxed);
+        if first == u64::MAX || first > now() {
             return None;
         }
         self.change(|heap| {
@@ -134,12 +134,10 @@ pub fn counts_cpu() -> bool {
 
 /// Lets those expire whose time has come. The flag is closed.
 pub fn expire() {
-    while let Some((timer, times)) = REAL.take(time::monotonic_ns()) {
+    while let Some((timer, times)) = REAL.take(time::monotonic_ns) {
         timer.act(times);
     }
-    while counts_cpu()
-        && let Some((timer, times)) = CPU.take(time::cpu_ns())
-    {
+    while let Some((timer, times)) = CPU.take(time::cpu_ns) {
         timer.act(times);
     }
 }

@@ -10,6 +10,7 @@
 mod copy;
 #[cfg(not(miri))]
 mod fixup;
+mod versioned;
 #[cfg(not(miri))]
 mod wide;
 

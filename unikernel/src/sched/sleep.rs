@@ -59,9 +59,7 @@ fn next(busy: bool) -> u64 {
 
 /// Makes those ready whose time has come. From the timer's interrupts and before a halt.
 pub fn expire() {
-    if timer::first(true) != u64::MAX {
-        timer::expire();
-    }
+    timer::expire();
     while let Some(thread) = first() {
         if thread.deadline.load(Relaxed) > monotonic_ns() {
             break;

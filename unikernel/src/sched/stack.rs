@@ -81,8 +81,8 @@ pub fn make(tid: i32) -> Result<&'static Thread, Errno> {
 /// as none is made meanwhile.
 pub fn give_back(thread: &'static Thread) {
     let start = core::ptr::from_ref(thread) as usize - THREAD_START;
-    // There is room: `new_slab` saw to it.
     let mut slabs = SLABS.lock();
+    // There is room: `new_slab` saw to it.
     slabs.free.push(start);
     if slabs.free.len() > 2 * BATCH {
         slabs.strip();
@@ -148,9 +148,9 @@ impl Slabs {
 /// Maps what of the slab at `start` is not.
 fn fill(start: usize) -> Result<(), Errno> {
     let pages = populate(start..start + fpu::AREA)
-        .and_then(|()| populate(start + STACK_START..start + SLAB - PAGE))
-        .and_then(|()| populate(start + SLAB - PAGE..start + SLAB));
+        .and_then(|()| populate(start + STACK_START..start + SLAB));
     if pages.is_err() {
+        // The last page comes last, or was there.
         release(start..start + SLAB - PAGE);
         return pages;
     }

@@ -30,11 +30,6 @@ pub use send::{Target, add_overrun, ended, inherit, send, send_process};
 pub use stack::AltStack;
 pub use window::close as close_window;
 
-/// Sends the running thread a SIGSEGV that it cannot block or ignore.
-pub fn force_segv() {
-    deliver::force_segv(false);
-}
-
 use crate::cpu::{CPU, work};
 use crate::errno::{Errno, SysResult};
 use crate::sched;
@@ -162,6 +157,11 @@ impl Thread {
 
 /// Woken when a signal becomes pending; for signalfd(2).
 pub static ARRIVED: Queue = Queue::new();
+
+/// Sends the running thread a SIGSEGV that it cannot block or ignore.
+pub fn force_segv() {
+    deliver::force_segv(false);
+}
 
 /// Runs `body` on the state of the process, interrupts closed.
 fn with_process<R>(body: impl FnOnce(&mut Process) -> R) -> R {

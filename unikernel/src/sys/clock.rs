@@ -76,18 +76,23 @@ pub fn find(clock: u32) -> Result<Clock, Errno> {
     }
 }
 
+/// Writes nanoseconds as a timespec. `EFAULT`.
+#[inline(always)]
+pub fn write(to: UserPtr<[u64; 2]>, ns: u64) -> Result<(), Errno> {
+    let (seconds, rest) = time::split(ns);
+    to.write_pair(seconds, rest.into())
+}
+
 /// clock_gettime(2) of a clock that has a name, to where it can be written; else declined.
 #[inline(always)]
 pub fn clock_gettime_fast(clock: u32, result: UserPtr<[u64; 2]>) -> Option<usize> {
-    let (seconds, nanos) = time::split(named(clock)?);
-    result.write_pair(seconds, u64::from(nanos)).ok()?;
+    write(result, named(clock)?).ok()?;
     Some(0)
 }
 
 /// clock_gettime(2).
 pub fn clock_gettime(clock: u32, result: UserPtr<[u64; 2]>) -> SysResult {
-    let (seconds, nanos) = time::split(reading(clock)?);
-    result.write_pair(seconds, u64::from(nanos))?;
+    write(result, reading(clock)?)?;
     Ok(0)
 }
 
@@ -141,12 +146,18 @@ fn sleep([deadline, left, _]: [u64; 3]) -> SysResult {
     if !time::sleep_until(Some(deadline), signal::is_due) {
         return Ok(0);
     }
-    if let Some(left) = UserPtr::<[u64; 2]>::new(left as usize).optional() {
-        let (seconds, nanos) = time::split(deadline.saturating_sub(time::monotonic_ns()));
-        left.write_pair(seconds, nanos.into())?;
-    }
     let args = [deadline, left, 0];
-    Err(signal::interrupted(signal::Restart { run: sleep, args }))
+    interrupted(sleep, args, time::monotonic_ns())
+}
+
+/// A signal has ended a sleep at `now`: its deadline and where to write what is left, if anywhere, begin
+/// `args`; `run` with them is how it goes on without a handler.
+fn interrupted(run: fn([u64; 3]) -> SysResult, args: [u64; 3], now: u64) -> SysResult {
+    let [deadline, left, _] = args;
+    if let Some(left) = UserPtr::<[u64; 2]>::new(left as usize).optional() {
+        write(left, deadline.saturating_sub(now))?;
+    }
+    Err(signal::interrupted(signal::Restart { run, args }))
 }
 
 /// nanosleep(2).
@@ -173,13 +184,8 @@ fn sleep_cpu([deadline, left, clock]: [u64; 3]) -> SysResult {
     if result != Err(Errno::EINTR) {
         return result;
     }
-    if let Some(left) = UserPtr::<[u64; 2]>::new(left as usize).optional() {
-        let (seconds, nanos) = time::split(deadline.saturating_sub(by.now().unwrap_or(0)));
-        left.write_pair(seconds, nanos.into())?;
-    }
     let args = [deadline, left, clock];
-    let run = sleep_cpu;
-    Err(signal::interrupted(signal::Restart { run, args }))
+    interrupted(sleep_cpu, args, by.now().unwrap_or(0))
 }
 
 /// clock_nanosleep(2).

@@ -82,16 +82,12 @@ const USAGE_SELF: i32 = 0;
 const USAGE_CHILDREN: i32 = -1;
 const USAGE_THREAD: i32 = 1;
 
-fn cpu_ns() -> u64 {
-    time::monotonic_ns().saturating_sub(time::slept_ns())
-}
-
 /// getrusage(2): CPU time, all of it as the user's, since no ring is crossed; the rest is not
 /// counted.
 pub fn getrusage(who: i32, to: UserPtr<Usage>) -> SysResult {
     let mut usage = [0; 18];
     let used = match who {
-        USAGE_SELF => cpu_ns(),
+        USAGE_SELF => time::cpu_ns(),
         USAGE_THREAD => sched::current().cpu_ns(),
         USAGE_CHILDREN => 0,
         _ => return Err(Errno::EINVAL),
@@ -111,7 +107,7 @@ pub fn times(to: UserPtr<[u64; 4]>) -> SysResult {
     const TICK: u64 = NANOS / TICKS;
     if let Some(to) = to.optional() {
         let to = to.cast::<[u64; 2]>();
-        to.write_pair(cpu_ns() / TICK, 0)?;
+        to.write_pair(time::cpu_ns() / TICK, 0)?;
         to.add(1).write_pair(0, 0)?;
     }
     Ok((time::monotonic_ns() / TICK) as usize)

@@ -6,6 +6,7 @@
 use crate::errno::{Errno, SysResult};
 use crate::fs::fd::{self, File, SOFT_LIMIT as LIMIT};
 use crate::fs::ready::{READ, WRITE};
+use crate::sys::clock;
 use crate::sys::signal::read_set;
 use crate::uaccess::{UserPtr, UserSlice, access_ok};
 use crate::wait::{Hook, Queue};
@@ -186,9 +187,7 @@ pub fn timespec(timeout: UserPtr<__kernel_timespec>) -> Result<Wait, Errno> {
 /// Tells the caller what is left of its timeout; that it cannot be written is no error.
 fn report_left(timeout: UserPtr<__kernel_timespec>, wait: Wait) {
     if !timeout.is_null() {
-        let left = wait.left();
-        let (seconds, rest) = (left / NANOSECONDS, left % NANOSECONDS);
-        let _ = timeout.cast::<[u64; 2]>().write_pair(seconds, rest);
+        let _ = clock::write(timeout.cast(), wait.left());
     }
 }
 

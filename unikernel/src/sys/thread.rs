@@ -126,24 +126,8 @@ fn read_args(address: usize, size: usize) -> Result<[u64; args::WORDS], Errno> {
     if size > mm::PAGE {
         return Err(Errno::E2BIG);
     }
-    let mut at = KNOWN;
-    while at < size {
-        let mut bytes = [0; 64];
-        let part = bytes.len().min(size - at);
-        let read = UserSlice::new(address.wrapping_add(at), part).read(&mut bytes)?;
-        if read != part {
-            return Err(Errno::EFAULT);
-        }
-        if bytes.iter().any(|&byte| byte != 0) {
-            return Err(Errno::E2BIG);
-        }
-        at += part;
-    }
     let mut bytes = [0; KNOWN];
-    let len = size.min(KNOWN);
-    if UserSlice::new(address, len).read(&mut bytes[..len])? != len {
-        return Err(Errno::EFAULT);
-    }
+    UserSlice::new(address, size).read_versioned(&mut bytes)?;
     let words = bytes.as_chunks::<8>().0;
     Ok(core::array::from_fn(|index| {
         u64::from_ne_bytes(words[index])

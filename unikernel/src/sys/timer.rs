@@ -9,9 +9,8 @@ pub use interval::{alarm, getitimer, setitimer};
 pub use posix::{timer_create, timer_delete, timer_getoverrun, timer_gettime, timer_settime};
 pub use timerfd::{timerfd_create, timerfd_gettime, timerfd_settime};
 
-use super::clock::nanoseconds;
+use super::clock::{self, nanoseconds};
 use crate::errno::Errno;
-use crate::time;
 use crate::uaccess::UserPtr;
 
 /// `struct itimerspec`: interval and value, in seconds and nanoseconds.
@@ -27,8 +26,7 @@ fn read_spec(from: UserPtr<Spec>) -> Result<[u64; 2], Errno> {
 fn write_spec(to: UserPtr<Spec>, (interval, left): (u64, u64)) -> Result<(), Errno> {
     let to = to.cast::<[u64; 2]>();
     for (index, ns) in [interval, left].into_iter().enumerate() {
-        let (seconds, rest) = time::split(ns);
-        to.add(index).write_pair(seconds, rest.into())?;
+        clock::write(to.add(index), ns)?;
     }
     Ok(())
 }

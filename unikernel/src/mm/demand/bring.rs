@@ -70,12 +70,12 @@ pub(super) fn clear_ends(range: Range<usize>) -> Range<usize> {
     let (total, free) = FRAMES.lock().counts();
     let Range { mut start, mut end } = range;
     if free >= total / 4 {
-        let next = (start.next_multiple_of(LARGE)).min(end);
-        if is_cleared(start..next) {
+        let next = start.next_multiple_of(LARGE).min(end);
+        if clear_part(start..next) {
             start = next;
         }
         let last = (end & !(LARGE - 1)).max(start);
-        if is_cleared(last..end) {
+        if clear_part(last..end) {
             end = last;
         }
     }
@@ -84,7 +84,7 @@ pub(super) fn clear_ends(range: Range<usize>) -> Range<usize> {
 
 /// Clears `part`, which lies in one aligned 2 MiB, if there is a large page and it is no more than half
 /// of it; whether it did.
-fn is_cleared(part: Range<usize>) -> bool {
+fn clear_part(part: Range<usize>) -> bool {
     if part.is_empty() || part.len() > LARGE / 2 {
         return false;
     }

@@ -61,6 +61,11 @@ impl Zeros {
                 *known = 0..0;
             }
         }
+        self.measure();
+    }
+
+    /// Finds out anew where they are.
+    fn measure(&mut self) {
         let live = || self.known.iter().filter(|known| !known.is_empty());
         let start = live().map(|known| known.start).min().unwrap_or(0);
         let end = live().map(|known| known.end).max().unwrap_or(0);
@@ -87,12 +92,9 @@ impl Zeros {
     /// `range` is clear, and writing to it would show.
     pub fn note(&mut self, range: Range<usize>) {
         self.remove(&range);
-        self.around = match self.around.is_empty() {
-            true => range.clone(),
-            false => self.around.start.min(range.start)..self.around.end.max(range.end),
-        };
         self.known[self.oldest] = range;
         self.oldest = (self.oldest + 1) % KNOWN;
+        self.measure();
     }
 }
 

@@ -41,18 +41,14 @@ fn read(from: UserPtr<Attr>) -> Result<Attr, Errno> {
         size => size,
     };
     let mut bytes = [0; SIZE];
-    let known = size.min(SIZE);
-    let fits = (FIRST..=PAGE).contains(&size) && {
-        let from = UserSlice::new(from.address(), size);
-        if UserSlice::new(from.start(), known).read(&mut bytes[..known])? != known {
-            return Err(Errno::EFAULT);
-        }
-        is_zero(from.skip(known))?
+    let read = match size {
+        FIRST..=PAGE => UserSlice::new(from.address(), size).read_versioned(&mut bytes),
+        _ => Err(Errno::E2BIG),
     };
-    if !fits {
+    if read == Err(Errno::E2BIG) {
         told.write(&(SIZE as u32))?;
-        return Err(Errno::E2BIG);
     }
+    read?;
     // SAFETY: `Attr` is integers without padding, so any bytes are one.
     let attr: Attr = unsafe { core::mem::transmute(bytes) };
     let clamps = attr.flags & u64::from(abi::SCHED_FLAG_UTIL_CLAMP) != 0;
@@ -62,19 +58,6 @@ fn read(from: UserPtr<Attr>) -> Result<Attr, Errno> {
     Ok(attr)
 }
 
-fn is_zero(rest: UserSlice) -> Result<bool, Errno> {
-    let mut byte = [0];
-    for at in 0..rest.len() {
-        if rest.skip(at).read(&mut byte)? != 1 {
-            return Err(Errno::EFAULT);
-        }
-        if byte != [0] {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 /// sched_setattr(2). Utilisation clamps are `EOPNOTSUPP`, as on a Linux without them.
 pub fn sched_setattr(tid: i32, attr: UserPtr<Attr>, flags: u32) -> SysResult {
     if attr.is_null() || tid < 0 || flags != 0 {
@@ -82,7 +65,7 @@ pub fn sched_setattr(tid: i32, attr: UserPtr<Attr>, flags: u32) -> SysResult {
     }
     let attr = read(attr)?;
     let has = |flag: u32| attr.flags & u64::from(flag) != 0;
-    if attr.policy as i32 <= -1 {
+    if (attr.policy as i32) < 0 {
         return Err(Errno::EINVAL);
     }
     let thread = by_id(tid)?;

@@ -4,7 +4,7 @@ use super::message::{Header, recvmsg, sendmsg};
 use super::unix;
 use crate::errno::{Errno, SysResult};
 use crate::fs::fd;
-use crate::sys::clock::nanoseconds;
+use crate::sys::clock::{self, nanoseconds};
 use crate::time;
 use crate::uaccess::UserPtr;
 use core::mem::size_of;
@@ -87,10 +87,7 @@ pub fn recvmmsg(
     if done > 0
         && let Some(left) = left()
     {
-        let (seconds, rest) = time::split(left);
-        timeout
-            .cast::<[u64; 2]>()
-            .write_pair(seconds, rest.into())?;
+        clock::write(timeout.cast(), left)?;
     }
     Ok(done)
 }
