@@ -9,7 +9,7 @@ pub mod serial;
 
 use core::ops::Range;
 use platform_qemu::{Qemu, monitor};
-use unikernel::platform::{ClockChoice, ClockRate, Counts, Interrupt, Platform, Port};
+use unikernel::platform::{BREAKPOINTS, ClockChoice, ClockRate, Counts, Interrupt, Platform, Port};
 
 /// QEMU with KVM.
 pub struct Kvm;
@@ -91,6 +91,10 @@ impl Platform for Kvm {
 
     fn flush(&self, range: Range<usize>) {
         Qemu.flush(range);
+    }
+
+    fn watch(&self, addresses: &[usize; BREAKPOINTS]) -> u64 {
+        Qemu.watch(addresses)
     }
 
     fn cpuid(&self, leaf: u32, subleaf: u32) -> [u32; 4] {

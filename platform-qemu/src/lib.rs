@@ -26,7 +26,7 @@ pub mod virtio;
 
 use core::ops::Range;
 use unikernel::mm::PAGE;
-use unikernel::platform::{ClockChoice, ClockRate, Counts, Interrupt, Platform, Port};
+use unikernel::platform::{BREAKPOINTS, ClockChoice, ClockRate, Counts, Interrupt, Platform, Port};
 
 /// QEMU without KVM.
 pub struct Qemu;
@@ -147,6 +147,10 @@ impl Platform for Qemu {
 
     fn flush(&self, range: Range<usize>) {
         flush(range);
+    }
+
+    fn watch(&self, addresses: &[usize; BREAKPOINTS]) -> u64 {
+        monitor::watch(addresses)
     }
 
     fn cpuid(&self, leaf: u32, subleaf: u32) -> [u32; 4] {

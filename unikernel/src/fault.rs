@@ -31,7 +31,8 @@ pub fn in_library(rip: usize) -> bool {
 /// Entered from the exception upcall, on the fault stack, soft interrupt flag closed.
 pub(crate) extern "C" fn on_exception(frame: &mut Frame) {
     // SAFETY: the frame is the exception upcall's.
-    if frame.vector == vector::DEBUG && unsafe { signal::stepped(frame) } {
+    let stepped = |frame| unsafe { signal::stepped(frame) };
+    if frame.vector == vector::DEBUG && (lower::arrived(frame.rip as usize) || stepped(frame)) {
         CPU.fault_depth.fetch_sub(1, Relaxed);
         return;
     }

@@ -112,6 +112,11 @@ pub trait Platform: Sync {
     /// Makes changed page-table entries of `range` effective (SDM vol. 3, 4.10.4).
     fn flush(&self, range: Range<usize>);
 
+    /// Asks for a debug exception before an instruction that starts at one of `addresses` is executed
+    /// (0: none), if the machine has that. Returns what the last ones were about, DR6 (SDM vol. 3,
+    /// 18.2.3), and clears that.
+    fn watch(&self, addresses: &[usize; BREAKPOINTS]) -> u64;
+
     /// CPUID, asked in ring 0 (on a pagetable KVM ring 3 would see the host's answer).
     fn cpuid(&self, leaf: u32, subleaf: u32) -> [u32; 4];
 
@@ -121,6 +126,9 @@ pub trait Platform: Sync {
     /// Counts so far.
     fn counts(&self) -> Counts;
 }
+
+/// How many addresses a machine can watch.
+pub const BREAKPOINTS: usize = 4;
 
 /// The tick's frequency.
 pub const TICK_HZ: u64 = 100;

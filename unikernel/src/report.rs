@@ -136,10 +136,11 @@ pub fn exit(code: u8) {
 fn lowering() {
     let s = lower::stats();
     control!(
-        r#"{{"event":"lower","lowered_sites":{},"trapped_sites":{},"unsafe_sites":{},"executed_sites":{},"trapped_calls":{}}}"#,
+        r#"{{"event":"lower","lowered_sites":{},"trapped_sites":{},"unsafe_sites":{},"known_sites":{},"executed_sites":{},"trapped_calls":{}}}"#,
         s.lowered,
         s.trapped,
         s.unproven,
+        s.known,
         s.lowered + s.trapped,
         s.traps
     );

@@ -31,6 +31,9 @@ pub enum Event {
         trapped_sites: u64,
         /// Of those, the ones that could not be proven safe to rewrite.
         unsafe_sites: u64,
+        /// Of the rewritten ones, those whose call is answered without looking at its number.
+        #[serde(default)]
+        known_sites: u64,
         /// `syscall` instructions executed at least once.
         executed_sites: u64,
         /// System calls made through rewritten instructions, if they were counted.

@@ -219,6 +219,17 @@ global_asm!(
     "lintel_call_store:",
     "    mov [rdi], esi",
     "    jmp lintel_call_end",
+    // Bits 4 to 11 and 16 to 31 of DR6 are set when nothing happened.
+    "lintel_call_watch:",
+    "    mov rax, dr6",
+    "    mov edx, 0xffff0ff0",
+    "    mov dr6, rdx",
+    ".irp n,0,1,2,3",
+    "    mov rdx, [rdi + \\n*8]",
+    "    mov dr\\n, rdx",
+    ".endr",
+    "    mov dr7, rsi",
+    "    jmp lintel_call_end",
     "lintel_call_cpuid:",
     "    mov r8, rdx",
     "    mov r9, rbx",
@@ -305,7 +316,7 @@ global_asm!(
     "    .quad lintel_call_idle, lintel_call_output, lintel_call_output_polled, lintel_call_in",
     "    .quad lintel_call_out, lintel_call_wrmsr, lintel_call_set_root",
     "    .quad lintel_call_invalidate, lintel_call_cpuid, lintel_call_out_bytes",
-    "    .quad lintel_call_store",
+    "    .quad lintel_call_store, lintel_call_watch",
     ".popsection",
     // LSTAR. Hardware arrives in ring 0 and is sent back to ring 3; a pagetable KVM arrives with
     // CPL 3 already, so this code is ordinary text. The two are told apart by CS without touching

@@ -37,9 +37,11 @@ pub enum Call {
     OutBytes = 9,
     /// rdi = address of a register in memory, esi = value.
     Store = 10,
+    /// rdi = values of DR0 to DR3, rsi = DR7. Returns DR6, which is clear then.
+    Watch = 11,
 }
 
 /// Number of monitor calls.
-pub const CALLS: usize = 11;
+pub const CALLS: usize = 12;
 
-const _: () = assert!(Call::Store as usize + 1 == CALLS);
+const _: () = assert!(Call::Watch as usize + 1 == CALLS);

@@ -7,6 +7,7 @@ pub mod layout;
 use core::arch::asm;
 use core::sync::atomic::AtomicU32;
 use layout::Call;
+use unikernel::platform::BREAKPOINTS;
 use unikernel::profile;
 
 /// Makes a monitor call; returns rax and rdx as the call left them.
@@ -138,6 +139,19 @@ pub unsafe fn store(address: usize, value: u32) {
     profile::caused(profile::Cause::Apic, || unsafe {
         monitor(Call::Store, [address, value as usize, 0, 0])
     });
+}
+
+/// Sets the breakpoints on instructions at these addresses (0: none); returns DR6, and clears it.
+pub fn watch(addresses: &[usize; BREAKPOINTS]) -> u64 {
+    // DR7 (SDM vol. 3, 18.2.4): bit 2n + 1 has DRn on, for instructions. Bit 10 is always set.
+    let mut control = 1 << 10;
+    for (index, &address) in addresses.iter().enumerate() {
+        control |= usize::from(address != 0) << (2 * index + 1);
+    }
+    let args = [addresses.as_ptr() as usize, control, 0, 0];
+    // SAFETY: the monitor reads the addresses. A debug exception comes as an upcall like any other,
+    // and changes no memory.
+    unsafe { monitor(Call::Watch, args).0 as u64 }
 }
 
 /// Flushes all translations by loading the root table again.

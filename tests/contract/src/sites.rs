@@ -27,6 +27,8 @@ pub enum Form {
     Line = 8,
     /// No `syscall`: a loop.
     Spin = 9,
+    /// `mov r8d, 39; syscall`: no number is set, though the last bytes read as if.
+    Fifth = 10,
 }
 
 impl Form {
@@ -35,7 +37,7 @@ impl Form {
         match self {
             Self::Minus4095 => Some((-4095, true)),
             Self::Minus4096 | Self::XorCompared | Self::Page | Self::Line => Some((-4096, false)),
-            Self::Bare | Self::Long | Self::Xor | Self::Naked | Self::Spin => None,
+            Self::Bare | Self::Long | Self::Xor | Self::Naked | Self::Spin | Self::Fifth => None,
         }
     }
 
@@ -150,4 +152,5 @@ std::arch::global_asm!(
     form_page = const Form::Page as u64,
     form_line = const Form::Line as u64,
     form_spin = const Form::Spin as u64,
+    form_fifth = const Form::Fifth as u64,
 );

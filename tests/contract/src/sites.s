@@ -79,6 +79,12 @@ contract_sites:
     .skip 64 - 2, 0xcc
     compared_site {form_line}, 39, -4096, ja, "mov eax, 39"
 
+# The fifth argument before the instruction: its last five bytes read like the number.
+.rept 2
+    .p2align 4
+    bare_site {form_fifth}, 39, "mov r8d, 39"
+.endr
+
 # No call at all: time for interrupts to arrive while every register is live.
     .p2align 4
 .Lspin:

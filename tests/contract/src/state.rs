@@ -15,6 +15,8 @@ pub const GPR_NAMES: [&str; 15] = [
 pub const RAX: usize = 0;
 /// Index of `rcx` in [`Frame::gpr`].
 pub const RCX: usize = 2;
+/// Index of `r8` in [`Frame::gpr`].
+pub const R8: usize = 7;
 /// Index of `r11` in [`Frame::gpr`].
 pub const R11: usize = 10;
 /// Where the six arguments of a system call go in [`Frame::gpr`]: rdi, rsi, rdx, r10, r8, r9.

@@ -3,7 +3,7 @@
 use crate::calls::Call;
 use crate::pattern::Pattern;
 use crate::sites::{self, Entry, Form, Site};
-use crate::state::{ARGS, Frame, GPR_NAMES, R11, RAX, RCX, SHARED};
+use crate::state::{ARGS, Frame, GPR_NAMES, R8, R11, RAX, RCX, SHARED};
 use crate::xstate::Layout;
 
 const CARRY: u64 = 1 << 0;
@@ -61,6 +61,7 @@ impl Visit<'_> {
         }
         match self.entry {
             Entry::Syscall => input.gpr[RAX] = self.call.number,
+            Entry::First if self.site.form == Form::Fifth => input.gpr[RAX] = self.call.number,
             Entry::Compare if pattern.below(2) == 0 => input.gpr[RAX] = pattern.pick(&EDGES) as u64,
             _ => {}
         }
@@ -94,6 +95,9 @@ impl Visit<'_> {
 
     fn check_registers(&self, input: &Frame, output: &Frame) -> Vec<String> {
         let mut expected = input.gpr;
+        if self.site.form == Form::Fifth && self.entry == Entry::First {
+            expected[R8] = 39;
+        }
         if self.makes_call() {
             expected[RAX] = self.call.result as u64;
             expected[RCX] = output.gpr[RCX];

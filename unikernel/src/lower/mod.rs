@@ -19,6 +19,7 @@
 //! through a temporary alias; the text mapping itself is never writable.
 
 mod decode;
+mod known;
 mod owners;
 mod trampoline;
 
@@ -31,9 +32,10 @@ use crate::{events, profile};
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use known::Awaited;
 use owners::{QUICK, own};
 pub use owners::{behind, is_trampoline, moved, original, original_state};
-use trampoline::{MOVED, QUICK_MOVED, SLOT, Tail, WINDOW, distance};
+use trampoline::{MOVED, QUICK_ANSWER, QUICK_MOVED, SLOT, Tail, WINDOW, jump_to};
 
 /// Every value of two displacement bytes: so far on, the second of them is the same again.
 const TURN: usize = 64 << 10;
@@ -71,6 +73,8 @@ struct Sites {
     lowered: Vec<Lowered>,
     /// Executed sites that are traps, and whether that is because no safe rewriting is known.
     trapped: Vec<(usize, bool)>,
+    /// Lowered sites that may turn out to have one number.
+    awaited: Awaited,
 }
 
 /// A rewritten site.
@@ -83,6 +87,8 @@ struct Lowered {
     moved: usize,
     /// Two instructions moved: there is a boundary at `site + 4`.
     double: bool,
+    /// The instruction before it is a jump, too.
+    known: bool,
 }
 
 /// What became of the sites that were executed.
@@ -94,6 +100,8 @@ pub struct Stats {
     pub trapped: usize,
     /// Those among the trapped ones for which no rewriting could be proven safe.
     pub unproven: usize,
+    /// Those among the lowered ones whose number is known.
+    pub known: usize,
     /// Traps taken, the first one of each lowered site included.
     pub traps: u32,
 }
@@ -121,6 +129,7 @@ pub fn stats() -> Stats {
         lowered,
         trapped,
         unproven,
+        known: sites.lowered.iter().filter(|entry| entry.known).count(),
         traps: TRAPS.load(Relaxed),
     }
 }
@@ -175,18 +184,28 @@ pub fn redirect(rip: usize) -> Option<usize> {
     entry.stands().then_some(target)
 }
 
-impl Lowered {
-    /// The jump at the site.
-    fn jump(site: usize, trampoline: usize) -> Option<[u8; WINDOW]> {
-        let [a, b, c, d] = distance(site + WINDOW, trampoline)?;
-        Some([0xe9, a, b, c, d])
+/// A debug exception at `rip`: whether the instruction there was waited for, and it says no more than
+/// that it is reached.
+pub fn arrived(rip: usize) -> bool {
+    // Held, the exception is in the lowering itself.
+    let Some(mut sites) = SITES.try_lock() else {
+        return false;
+    };
+    let Some(arrival) = sites.awaited.arrived(rip) else {
+        return false;
+    };
+    if let Some(site) = arrival.site {
+        sites.mark_known(site);
     }
+    arrival.alone
+}
 
+impl Lowered {
     /// Whether the jump is still there.
     fn stands(&self) -> bool {
         let mut now = [0; WINDOW];
         let read = UserSlice::new(self.site, WINDOW).read(&mut now);
-        read == Ok(WINDOW) && Self::jump(self.site, self.start) == Some(now)
+        read == Ok(WINDOW) && jump_to(self.site, self.start) == Some(now)
     }
 }
 
@@ -197,12 +216,19 @@ impl Sites {
             slots,
             lowered: Vec::new(),
             trapped: Vec::new(),
+            awaited: Awaited::new(),
         }
     }
 
     fn find(&self, site: usize) -> Option<Lowered> {
         let found = self.lowered.binary_search_by_key(&site, |entry| entry.site);
         found.ok().map(|index| self.lowered[index])
+    }
+
+    fn mark_known(&mut self, site: usize) {
+        if let Ok(index) = self.lowered.binary_search_by_key(&site, |entry| entry.site) {
+            self.lowered[index].known = true;
+        }
     }
 
     fn lower(&mut self, site: usize, number: usize) -> Result<(), Errno> {
@@ -219,26 +245,37 @@ impl Sites {
         };
         self.lowered.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         let at = self.slot(site).ok_or(Errno::ENOSPC)?;
-        let jump = Lowered::jump(site, at).ok_or(Errno::EINVAL)?;
+        let jump = jump_to(site, at).ok_or(Errno::EINVAL)?;
         if jump[2] != PUN_2 || tail.is_double() && jump[4] != PUN_4 {
             return Err(Errno::EINVAL);
         }
         let quick = self.place(at, site, behind, &tail, shim, number)?;
         write_text(site, &jump)?;
+        if let Some(quick) = quick {
+            self.awaited.add(site, number, quick + QUICK_ANSWER);
+        }
         let index = self.lowered.partition_point(|entry| entry.site < site);
-        let moved = at + if quick { QUICK_MOVED } else { MOVED };
+        let moved = at
+            + if quick == Some(at) {
+                QUICK_MOVED
+            } else {
+                MOVED
+            };
         let entry = Lowered {
             site,
             start: at,
             moved,
             double: tail.is_double(),
+            known: false,
         };
         self.lowered.insert(index, entry);
         Ok(())
     }
 
-    /// Writes the trampoline of `site` at `at`; `true` when it is one that answers `number`, and
-    /// leaves what else is called there to an ordinary one elsewhere.
+    /// Writes the trampoline of `site` at `at`. When `number` has one answer there are two, in
+    /// either order: the one that gives it, which is returned, compares the number first where the
+    /// flags are dead, and leaves all others to the ordinary one; elsewhere it is the second, for
+    /// the case that the number turns out to be known.
     fn place(
         &mut self,
         at: usize,
@@ -247,20 +284,22 @@ impl Sites {
         tail: &Tail,
         shim: usize,
         number: usize,
-    ) -> Result<bool, Errno> {
-        let answer = answer(number).filter(|_| tail.sets_flags());
-        let beside = answer.and_then(|answer| Some((answer, self.slot(site)?)));
-        let ordinary = beside.map_or(at, |(_, beside)| beside);
+    ) -> Result<Option<usize>, Errno> {
+        let answer = answer(number).and_then(|answer| Some((answer, self.slot(site)?)));
+        let (ordinary, quick) = match answer {
+            Some((answer, beside)) if tail.sets_flags() => (beside, Some((answer, at))),
+            quick => (at, quick),
+        };
         let code = trampoline::build(ordinary, site, behind, tail, shim).ok_or(Errno::EINVAL)?;
         write_arena(ordinary, &code)?;
         own(ordinary, site, 0)?;
-        let Some((answer, _)) = beside else {
-            return Ok(false);
+        let Some((answer, quick)) = quick else {
+            return Ok(None);
         };
-        let code = trampoline::build_quick(at, site, behind, tail, (number, answer), ordinary);
-        write_arena(at, &code.ok_or(Errno::EINVAL)?)?;
-        own(at, site, QUICK)?;
-        Ok(true)
+        let code = trampoline::build_quick(quick, site, behind, tail, (number, answer), ordinary);
+        write_arena(quick, &code.ok_or(Errno::EINVAL)?)?;
+        own(quick, site, QUICK)?;
+        Ok(Some(quick))
     }
 
     /// Takes a free slot whose distance from `site` has the first pun in its second byte. Sites whose
@@ -365,6 +404,7 @@ unsafe extern "C" {
 
 #[cfg(test)]
 mod tests {
+    use super::trampoline::distance;
     use super::*;
 
     const IMAGE: usize = 0x20_0000;

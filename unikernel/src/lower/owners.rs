@@ -1,6 +1,6 @@
 //! Whose trampoline an address is in, and what the same state is in the original text.
 
-use super::trampoline::{MOVED, QUICK_MOVED, SLOT, WINDOW, jump_at};
+use super::trampoline::{MOVED, QUICK_ANSWER, QUICK_MOVED, SLOT, WINDOW, jump_at};
 use super::{ARENA, ARENA_START, SITES};
 use crate::errno::Errno;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -70,6 +70,10 @@ pub fn original_state(rip: usize, rsp: usize) -> Option<(usize, usize)> {
     let second = moved + 2;
     match rip - start {
         0 => Some((site, rsp)),
+        // The number may not have been put into eax.
+        QUICK_ANSWER if moved == QUICK_MOVED && SITES.try_lock()?.find(site)?.known => {
+            Some((site - WINDOW, rsp))
+        }
         // Comparing has changed the flags, which are dead, and nothing else.
         offset if moved == QUICK_MOVED && offset < moved => Some((site, rsp)),
         CALL => Some((site, inside)),
@@ -93,7 +97,7 @@ pub fn original(rip: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Sites, init};
+    use super::super::{Lowered, Sites, init};
     use super::*;
 
     const IMAGE: usize = 0x20_0000;
@@ -104,6 +108,14 @@ mod tests {
         let site = IMAGE + 0x2345;
         let mut sites = Sites::new();
         let (quick, ordinary) = (sites.slot(site).unwrap(), sites.slot(site).unwrap());
+        let entry = Lowered {
+            site,
+            start: quick,
+            moved: quick + QUICK_MOVED,
+            double: false,
+            known: false,
+        };
+        SITES.lock().lowered.push(entry);
         own(quick, site, QUICK).unwrap();
         own(ordinary, site, 0).unwrap();
         let state = |at: usize| original_state(at, 0x1000);
@@ -111,6 +123,11 @@ mod tests {
             assert_eq!(state(quick + offset), Some((site, 0x1000)));
         }
         assert_eq!(state(quick + QUICK_MOVED), Some((site + 2, 0x1000)));
+        // What comes here from the instruction before has not put the number into eax.
+        SITES.lock().mark_known(site);
+        assert_eq!(state(quick), Some((site, 0x1000)));
+        assert_eq!(state(quick + QUICK_ANSWER), Some((site - WINDOW, 0x1000)));
+        SITES.lock().lowered.clear();
         assert_eq!(state(ordinary + 5), Some((site, 0x1080)));
         assert_eq!(state(ordinary + MOVED), Some((site + 2, 0x1000)));
         assert_eq!(

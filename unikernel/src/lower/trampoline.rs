@@ -20,7 +20,10 @@ pub const MOVED: usize = STEP_DOWN.len() + WINDOW + STEP_UP.len();
 
 /// The same in a trampoline that answers one call by itself: `cmp rax, imm8` (4 bytes),
 /// `jne rel32` (6), `mov eax, imm32` (5).
-pub const QUICK_MOVED: usize = 15;
+pub const QUICK_MOVED: usize = QUICK_ANSWER + 5;
+
+/// Where such a trampoline does what is left when the number is known.
+pub const QUICK_ANSWER: usize = 10;
 
 const _: () = assert!(MOVED + 2 + LONGEST + WINDOW <= SLOT && QUICK_MOVED <= MOVED);
 
@@ -155,6 +158,12 @@ pub fn distance(from: usize, to: usize) -> Option<[u8; 4]> {
         .map(i32::to_le_bytes)
 }
 
+/// The jump at `at` to `to`.
+pub fn jump_to(at: usize, to: usize) -> Option<[u8; WINDOW]> {
+    let [a, b, c, d] = distance(at + WINDOW, to)?;
+    Some([0xe9, a, b, c, d])
+}
+
 /// Where the unconditional jump at `at`, if it is one, goes.
 pub fn jump_at(at: usize) -> Option<usize> {
     let mut code = [0; WINDOW];
@@ -184,8 +193,9 @@ pub fn build(
     out.tail(site, code, tail)
 }
 
-/// The same for a site where the status flags are dead, when `call` is a number and what it always
-/// returns: that needs no shim. Every other number goes on to `ordinary`, from [`build`].
+/// The same when `call` is a number and what it always returns: that needs no shim. Every other
+/// number goes on to `ordinary`, from [`build`]. The comparison changes the status flags; from
+/// [`QUICK_ANSWER`] on they are kept.
 pub fn build_quick(
     at: usize,
     site: usize,

@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 use unikernel::mm::frames::{FRAMES, Frames};
-use unikernel::platform::{ClockChoice, ClockRate, Counts, Interrupt, Platform, Port, register};
+use unikernel::platform::{
+    BREAKPOINTS, ClockChoice, ClockRate, Counts, Interrupt, Platform, Port, register,
+};
 
 struct Host;
 
@@ -82,6 +84,10 @@ impl Platform for Host {
     }
 
     fn flush(&self, _range: Range<usize>) {}
+
+    fn watch(&self, _addresses: &[usize; BREAKPOINTS]) -> u64 {
+        0
+    }
 
     fn cpuid(&self, leaf: u32, subleaf: u32) -> [u32; 4] {
         let leaf = core::arch::x86_64::__cpuid_count(leaf, subleaf);
