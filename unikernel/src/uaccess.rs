@@ -10,6 +10,8 @@
 mod copy;
 #[cfg(not(miri))]
 mod fixup;
+#[cfg_attr(miri, path = "uaccess/plain_store.rs")]
+mod store;
 mod versioned;
 #[cfg(not(miri))]
 mod wide;
@@ -57,8 +59,19 @@ pub fn access_ok(start: usize, len: usize) -> bool {
     if len > USER_END || start > USER_END - len {
         return false;
     }
-    let outside = start >= OWN_BOUNDS.1.load(Relaxed) || start + len <= OWN_BOUNDS.0.load(Relaxed);
-    outside || !is_own(start, len)
+    is_outside(start, len) || !is_own(start, len)
+}
+
+/// The same for a few bytes; `false`, too, for what needs a closer look.
+#[inline(always)]
+fn short_ok(start: usize, len: usize) -> bool {
+    start <= USER_END - len && is_outside(start, len)
+}
+
+/// Whether `start..start + len`, which does not wrap, is outside the bounds of what is ours.
+#[inline(always)]
+fn is_outside(start: usize, len: usize) -> bool {
+    start >= OWN_BOUNDS.1.load(Relaxed) || start + len <= OWN_BOUNDS.0.load(Relaxed)
 }
 
 /// Whether some of `start..start + len`, which does not wrap, is the library's own.
@@ -201,7 +214,7 @@ impl UserPtr<[u64; 2]> {
             return Err(Errno::EFAULT);
         }
         // SAFETY: the range is not ours; that it may not be mapped is the routine's business.
-        if unsafe { copy::put_pair(self.0, low, high) } {
+        if unsafe { store::put_pair(self.0, low, high) } {
             Ok(())
         } else {
             Err(Errno::EFAULT)
@@ -210,12 +223,13 @@ impl UserPtr<[u64; 2]> {
 }
 
 impl UserPtr<[u8; 2]> {
-    /// Writes two bytes without touching a vector register; `None` for `EFAULT`.
+    /// Writes two bytes without touching a vector register; `None` when that takes a closer look, or
+    /// ends in `EFAULT`.
     #[inline(always)]
     pub fn write_short(self, bytes: [u8; 2]) -> Option<()> {
-        // SAFETY: the range is not ours; that it may not be mapped is the routine's business.
+        // SAFETY: the range is not ours; that it may not be mapped is the store's business.
         let done =
-            access_ok(self.0, 2) && unsafe { copy::put_short(self.0, u16::from_ne_bytes(bytes)) };
+            short_ok(self.0, 2) && unsafe { store::put_short(self.0, u16::from_ne_bytes(bytes)) };
         done.then_some(())
     }
 }

@@ -31,7 +31,7 @@ global_asm!(
     "    mov [rdi + \\at + 24], r9",
     ".endm",
     ".pushsection .text.lintel_uaccess,\"ax\",@progbits",
-    ".irp label,copy,copy_long,bytes,bytes_rep,bytes_end,put2,put_short,zero,zero_long,zero_bytes,zero_end,str,str_end,str_fault,fault",
+    ".irp label,copy,copy_long,bytes,bytes_rep,bytes_end,zero,zero_long,zero_bytes,zero_end,str,str_end,str_fault",
     ".globl lintel_ua_\\label",
     ".hidden lintel_ua_\\label",
     ".endr",
@@ -110,17 +110,6 @@ global_asm!(
     "lintel_ua_bytes_end:",
     "    popfq",
     "    mov rax, rcx",
-    "    ret",
-    // rdi = destination, rsi and rdx = two words; returns 0, or 1 on a fault.
-    "lintel_ua_put2:",
-    "    mov [rdi], rsi",
-    "    mov [rdi + 8], rdx",
-    "    xor eax, eax",
-    "    ret",
-    // rdi = destination, si = half a word; as above, and for its faults.
-    "lintel_ua_put_short:",
-    "    mov [rdi], si",
-    "    xor eax, eax",
     "    ret",
     // rdi = destination, rsi = length; returns the bytes not cleared.
     ".balign 64",
@@ -218,16 +207,11 @@ global_asm!(
     "lintel_ua_str_fault:",
     "    mov rax, -2",
     "    ret",
-    "lintel_ua_fault:",
-    "    mov eax, 1",
-    "    ret",
     ".popsection",
 );
 
 unsafe extern "C" {
     pub(super) fn lintel_ua_copy(dst: usize, src: usize, len: usize) -> usize;
-    pub(super) fn lintel_ua_put2(dst: usize, low: u64, high: u64) -> usize;
-    fn lintel_ua_put_short(dst: usize, value: u16) -> usize;
     pub(super) fn lintel_ua_zero(dst: usize, len: usize) -> usize;
     pub(super) fn lintel_ua_str(dst: usize, src: usize, room: usize) -> isize;
 }
@@ -264,26 +248,6 @@ pub(super) unsafe fn zero(dst: usize, len: usize) -> usize {
             lintel_ua_zero(dst, len)
         }
     }
-}
-
-/// Writes two words, touching no vector register; returns whether all of it was mapped.
-///
-/// # Safety
-/// As for [`copy`].
-#[inline(always)]
-pub(super) unsafe fn put_pair(dst: usize, low: u64, high: u64) -> bool {
-    // SAFETY: as above.
-    unsafe { lintel_ua_put2(dst, low, high) == 0 }
-}
-
-/// Writes two bytes, touching no vector register; returns whether both were mapped.
-///
-/// # Safety
-/// As for [`copy`].
-#[inline(always)]
-pub(super) unsafe fn put_short(dst: usize, value: u16) -> bool {
-    // SAFETY: as above.
-    unsafe { lintel_ua_put_short(dst, value) == 0 }
 }
 
 /// Copies a string with its NUL, and perhaps what follows it, to `room` bytes at `dst`. Returns its

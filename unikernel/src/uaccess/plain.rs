@@ -23,12 +23,6 @@ pub(super) unsafe fn zero(dst: usize, len: usize) -> usize {
     0
 }
 
-pub(super) unsafe fn put_pair(dst: usize, low: u64, high: u64) -> bool {
-    // SAFETY: as above.
-    unsafe { with_exposed_provenance_mut::<[u64; 2]>(dst).write_unaligned([low, high]) };
-    true
-}
-
 pub(super) unsafe fn string(dst: *mut u8, src: usize, room: usize) -> isize {
     for at in 0..room {
         // SAFETY: as above; the string ends with NUL.

@@ -171,6 +171,11 @@ fn a_pair_that_is_half_mapped_is_refused() {
     assert_eq!(pair(user.end() - 16), Ok(()));
     assert_eq!(pair(user.end() - 8), Err(Errno::EFAULT));
     assert_eq!(pair(user.start() - 8), Err(Errno::EFAULT));
+    let short = |address| UserPtr::<[u8; 2]>::new(address).write_short(*b"ab");
+    assert_eq!(short(user.end() - 2), Some(()));
+    assert_eq!(short(user.end() - 1), None);
+    assert_eq!(short(user.start() - 1), None);
+    assert_eq!(short(usize::MAX), None);
 }
 
 /// The answer of a byte loop: `mapped` bytes of text and NULs, then nothing.
