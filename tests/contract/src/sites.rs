@@ -29,6 +29,8 @@ pub enum Form {
     Spin = 9,
     /// `mov r8d, 39; syscall`: no number is set, though the last bytes read as if.
     Fifth = 10,
+    /// `mov eax, N; syscall; jmp`; what stands behind the jump is an entry, too.
+    Jumped = 11,
 }
 
 impl Form {
@@ -37,7 +39,8 @@ impl Form {
         match self {
             Self::Minus4095 => Some((-4095, true)),
             Self::Minus4096 | Self::XorCompared | Self::Page | Self::Line => Some((-4096, false)),
-            Self::Bare | Self::Long | Self::Xor | Self::Naked | Self::Spin | Self::Fifth => None,
+            Self::Bare | Self::Long | Self::Xor | Self::Naked | Self::Spin => None,
+            Self::Fifth | Self::Jumped => None,
         }
     }
 
@@ -54,9 +57,9 @@ pub enum Entry {
     First = 0,
     /// Onto `syscall`, past the instruction that sets the number.
     Syscall = 1,
-    /// Onto the comparison behind it.
+    /// Onto the comparison behind it; behind a jump, onto what stands there.
     Compare = 2,
-    /// Onto the conditional jump.
+    /// Onto the jump.
     Branch = 3,
 }
 
@@ -153,4 +156,5 @@ std::arch::global_asm!(
     form_line = const Form::Line as u64,
     form_spin = const Form::Spin as u64,
     form_fifth = const Form::Fifth as u64,
+    form_jumped = const Form::Jumped as u64,
 );

@@ -39,6 +39,21 @@
     row \form, \number, .Lset\@, .Lsyscall\@
 .endm
 
+# The number, the instruction, a short jump over something else that may be jumped to.
+.macro jumped_site number
+.Lset\@:
+    mov eax, \number
+.Lsyscall\@:
+    syscall
+.Ljump\@:
+    jmp .Lover\@
+.Lbehind\@:
+    leave 2
+.Lover\@:
+    leave 1
+    row {form_jumped}, \number, .Lset\@, .Lsyscall\@, .Lbehind\@, .Ljump\@
+.endm
+
 .pushsection .data.rel.ro.contract, "aw", @progbits
 .p2align 3
 .globl contract_sites
@@ -55,6 +70,8 @@ contract_sites:
     bare_site {form_bare}, \number, "mov eax, \number"
     .p2align 4
     bare_site {form_long}, \number, "mov rax, \number"
+    .p2align 4
+    jumped_site \number
 .endr
 
 # `read` is number 0.

@@ -118,6 +118,9 @@ impl Visit<'_> {
         let mut compared = STATUS | DIRECTION;
         let mut flags = input.flags;
         let mut branch = 1;
+        if self.site.form == Form::Jumped && self.entry == Entry::Compare {
+            branch = 2;
+        }
         if self.site.form == Form::Spin {
             compared = DIRECTION;
         } else if self.site.form.sets_flags() && self.entry == Entry::First {

@@ -4,8 +4,8 @@
 //! encodings whose meaning it knows (Intel SDM vol. 2, chapter 2 and appendix A); everything else
 //! is refused, which costs a trap and nothing more.
 
-/// The longest instruction that can result: opcode, ModRM, SIB, disp32, imm32 and a REX prefix.
-pub const LONGEST: usize = 12;
+/// The longest instruction that can result: a prefix, REX, opcode, ModRM, SIB, disp32 and imm32.
+pub const LONGEST: usize = 13;
 
 /// What has to be done to an instruction when it moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +35,16 @@ pub struct Instruction {
 
 /// Decodes the instruction at the start of `code`, if it is one that can be moved.
 pub fn decode(code: &[u8]) -> Option<Instruction> {
-    let rex = code.first().is_some_and(|byte| byte & 0xf0 == 0x40);
-    let wide = rex && code[0] & 8 != 0;
-    let at = usize::from(rex);
+    // LOCK and FS with any operand in memory; the others choose among instructions behind 0x0f.
+    let prefix = *code.first()?;
+    let prefixed = usize::from(matches!(prefix, 0xf0 | 0x64 | 0x66 | 0xf2 | 0xf3));
+    let rex = code.get(prefixed)? & 0xf0 == 0x40;
+    let wide = rex && code[prefixed] & 8 != 0;
+    let at = prefixed + usize::from(rex);
+    let bare = at == 0;
+    if matches!(prefix, 0x66 | 0xf2 | 0xf3) && *code.get(at)? != 0x0f {
+        return None;
+    }
     let (len, kind, sets_flags) = match *code.get(at)? {
         // add, or, and, sub, xor, cmp between register and register or memory.
         0x01 | 0x03 | 0x09 | 0x0b | 0x21 | 0x23 | 0x29 | 0x2b | 0x31 | 0x33 | 0x39 | 0x3b => {
@@ -47,6 +54,10 @@ pub fn decode(code: &[u8]) -> Option<Instruction> {
         0x84 | 0x85 => with_operand(code, at, 0, true)?,
         0xf6 if group(code, at)? == 0 => with_operand(code, at, 1, true)?,
         0xf7 if group(code, at)? == 0 => with_operand(code, at, 4, true)?,
+        // not, neg; inc, dec, which keep the carry.
+        0xf7 if group(code, at)? == 2 => with_operand(code, at, 0, false)?,
+        0xf7 if group(code, at)? == 3 => with_operand(code, at, 0, true)?,
+        0xff if group(code, at)? < 2 => with_operand(code, at, 0, false)?,
         // mov, lea, movsxd.
         0x63 | 0x88..=0x8b | 0x8d => with_operand(code, at, 0, false)?,
         // Group 1 with an immediate; adc and sbb (2, 3) read the carry.
@@ -59,14 +70,22 @@ pub fn decode(code: &[u8]) -> Option<Instruction> {
         0x3d => (at + 5, Kind::Plain, true),
         // mov r32, imm32; with REX.W it has eight bytes of immediate.
         0xb8..=0xbf if !wide => (at + 5, Kind::Plain, false),
-        // The long no-operation, which stands behind functions: the C library's way back from a
-        // handler ends in its call.
-        0x0f if !rex && code.get(1) == Some(&0x1f) => with_operand(code, 1, 0, false)?,
-        condition @ 0x70..=0x7f if !rex => (2, Kind::Branch(condition & 15), false),
-        0x0f if !rex && code.get(1)? & 0xf0 == 0x80 => (6, Kind::Branch(code[1] & 15), false),
-        0xeb if !rex => (2, Kind::Jump, false),
-        0xe9 if !rex => (5, Kind::Jump, false),
-        0xc3 if !rex => (1, Kind::Return, false),
+        condition @ 0x70..=0x7f if bare => (2, Kind::Branch(condition & 15), false),
+        0x0f if bare && code.get(1)? & 0xf0 == 0x80 => (6, Kind::Branch(code[1] & 15), false),
+        0xeb if bare => (2, Kind::Jump, false),
+        0xe9 if bare => (5, Kind::Jump, false),
+        0xc3 if bare => (1, Kind::Return, false),
+        0x0f if matches!(
+            *code.get(at + 1)?,
+            // Moves and exclusive ors of vector registers.
+            0x10 | 0x11 | 0x28 | 0x29 | 0x57 | 0x6e | 0x6f | 0x7e | 0x7f | 0xd6 | 0xef
+            // The long no-operation, which stands behind functions: the C library's way back from
+            // a handler ends in its call. cmov, setcc, movzx, movsx.
+            | 0x1f | 0x40..=0x4f | 0x90..=0x9f | 0xb6 | 0xb7 | 0xbe | 0xbf
+        ) =>
+        {
+            with_operand(code, at + 1, 0, false)?
+        }
         _ => return None,
     };
     (len <= code.len()).then_some(Instruction {
@@ -151,13 +170,24 @@ mod tests {
         is(&[0xc3], 1, Kind::Return);
         is(&[0xbf, 1, 0, 0, 0], 5, Kind::Plain);
         is(&[0x31, 0xd2], 2, Kind::Plain);
+        is(&[0xf7, 0xda], 2, Kind::Plain);
+        is(&[0xf0, 0xff, 0x08], 3, Kind::Plain);
+        is(&[0xf0, 0x48, 0xff, 0x4b, 8], 5, Kind::Plain);
+        is(&[0x64, 0x8b, 4, 0x25, 0, 3, 0, 0], 8, Kind::Plain);
+        is(&[0x64, 0x48, 0x2b, 4, 0x25, 0x28, 0, 0, 0], 9, Kind::Plain);
+        is(&[0x0f, 0x28, 0x44, 0x24, 0x10], 5, Kind::Plain);
+        is(&[0x66, 0x0f, 0x6f, 5, 1, 2, 3, 4], 8, Kind::RipRelative(4));
+        is(&[0xf3, 0x0f, 0x7e, 0x44, 0x24, 8], 6, Kind::Plain);
+        is(&[0x0f, 0xb7, 0x44, 0x24, 2], 5, Kind::Plain);
+        is(&[0x0f, 0x47, 0xc2], 3, Kind::Plain);
+        is(&[0x0f, 0x94, 0xc0], 3, Kind::Plain);
         is(&[0x0f, 0x1f, 0x80, 0, 0, 0, 0], 7, Kind::Plain);
         is(&[0x0f, 0x1f, 0x44, 0, 0], 5, Kind::Plain);
     }
 
     #[test]
     fn what_is_not_known_or_not_complete_is_refused() {
-        let refused: [&[u8]; 10] = [
+        let refused: [&[u8]; 15] = [
             // not, and a mov that is another instruction.
             &[0xf6, 0x10],
             &[0xc6, 0xf8, 0],
@@ -169,6 +199,12 @@ mod tests {
             &[0x66, 0x89, 0xc3],
             &[0x0f, 0x05],
             &[0xff, 0xd0],
+            // A short immediate, a repeated move, a bounded branch, nothing but a prefix, pause.
+            &[0x66, 0x81, 0xc0, 1, 2],
+            &[0xf3, 0xa4],
+            &[0xf2, 0x74, 0x10],
+            &[0xf0],
+            &[0xf3, 0x90],
         ];
         for code in refused {
             assert_eq!(decode(code), None, "{code:02x?}");
@@ -179,6 +215,7 @@ mod tests {
     fn flags_are_known() {
         let sets = |code: &[u8]| decode(code).unwrap().sets_flags;
         assert!(sets(&[0x85, 0xc0]) && sets(&[0x48, 0x39, 0xc2]) && sets(&[0x83, 0xf8, 1]));
+        assert!(sets(&[0xf7, 0xda]) && !sets(&[0xf7, 0xd2]) && !sets(&[0xff, 0x08]));
         assert!(!sets(&[0x89, 0xc3]) && !sets(&[0x83, 0xd0, 0]) && !sets(&[0x74, 0x10]));
     }
 

@@ -85,8 +85,8 @@ struct Lowered {
     start: usize,
     /// Where its first moved instruction is.
     moved: usize,
-    /// Two instructions moved: there is a boundary at `site + 4`.
-    double: bool,
+    /// How far behind that the second one is, if two moved: there is a boundary at `site + 4`.
+    second: Option<u8>,
     /// The instruction before it is a jump, too.
     known: bool,
 }
@@ -174,10 +174,8 @@ pub fn redirect(rip: usize) -> Option<usize> {
         .find(rip.wrapping_sub(2))
         .map(|entry| (entry, entry.moved));
     let second = || {
-        let entry = sites
-            .find(rip.wrapping_sub(4))
-            .filter(|entry| entry.double)?;
-        Some((entry, entry.moved + 2))
+        let entry = sites.find(rip.wrapping_sub(4))?;
+        Some((entry, entry.moved + usize::from(entry.second?)))
     };
     let (entry, target) = first.or_else(second)?;
     // The memory may have been given other code since.
@@ -246,7 +244,7 @@ impl Sites {
         self.lowered.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         let at = self.slot(site).ok_or(Errno::ENOSPC)?;
         let jump = jump_to(site, at).ok_or(Errno::EINVAL)?;
-        if jump[2] != PUN_2 || tail.is_double() && jump[4] != PUN_4 {
+        if jump[2] != PUN_2 || tail.second().is_some() && jump[4] != PUN_4 {
             return Err(Errno::EINVAL);
         }
         let quick = self.place(at, site, behind, &tail, shim, number)?;
@@ -265,7 +263,7 @@ impl Sites {
             site,
             start: at,
             moved,
-            double: tail.is_double(),
+            second: tail.second(),
             known: false,
         };
         self.lowered.insert(index, entry);

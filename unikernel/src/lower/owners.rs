@@ -67,7 +67,7 @@ pub fn original_state(rip: usize, rsp: usize) -> Option<(usize, usize)> {
     const STEP_UP: usize = MOVED - 8;
     let (site, start, moved) = owner_of(rip)?;
     let inside = rsp.wrapping_add(RED_ZONE);
-    let second = moved + 2;
+    let second = || SITES.try_lock()?.find(site)?.second;
     match rip - start {
         0 => Some((site, rsp)),
         // The number may not have been put into eax.
@@ -79,7 +79,9 @@ pub fn original_state(rip: usize, rsp: usize) -> Option<(usize, usize)> {
         CALL => Some((site, inside)),
         STEP_UP => Some((site + 2, inside)),
         offset if offset == moved => Some((site + 2, rsp)),
-        offset if offset == second && SITES.try_lock()?.find(site)?.double => Some((site + 4, rsp)),
+        offset if second().is_some_and(|second| offset == moved + usize::from(second)) => {
+            Some((site + 4, rsp))
+        }
         // All that is left is the jump back.
         _ => jump_at(rip).map(|target| (target, rsp)),
     }
@@ -112,7 +114,7 @@ mod tests {
             site,
             start: quick,
             moved: quick + QUICK_MOVED,
-            double: false,
+            second: None,
             known: false,
         };
         SITES.lock().lowered.push(entry);

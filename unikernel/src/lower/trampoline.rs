@@ -37,6 +37,7 @@ pub struct Tail {
 impl Tail {
     /// Reads the tail from the bytes behind the `syscall`: one instruction of at least three
     /// bytes; or a two-byte one and another; or a return before padding, which nothing executes.
+    /// Behind a jump something else begins, or data, which is nobody's business here.
     pub fn read(code: &[u8]) -> Option<Self> {
         let first = decode(code)?;
         match first.kind {
@@ -49,7 +50,7 @@ impl Tail {
                 first,
                 second: None,
             }),
-            Kind::Plain if first.len == 2 => {
+            Kind::Plain | Kind::Jump if first.len == 2 => {
                 let second = decode(&code[2..]).filter(|i| i.kind != Kind::Return)?;
                 Some(Self {
                     first,
@@ -60,9 +61,14 @@ impl Tail {
         }
     }
 
-    /// Whether there is a second instruction, so that the window has an inner boundary at +4.
-    pub fn is_double(&self) -> bool {
-        self.second.is_some()
+    /// How far behind the first moved instruction the second is, if there is one: then the window has
+    /// an inner boundary at +4.
+    pub fn second(&self) -> Option<u8> {
+        let moved = match self.first.kind {
+            Kind::Jump => WINDOW as u8,
+            _ => 2,
+        };
+        self.second.map(|_| moved)
     }
 
     /// Whether the status flags are dead behind the call.
@@ -263,6 +269,26 @@ mod tests {
         assert_eq!(
             0x1000 + code.len() as i64 + field(&code, code.len() - 4),
             0x2006
+        );
+    }
+
+    #[test]
+    fn a_short_jump_takes_what_stands_behind_it_along() {
+        // jmp -8; mov rax, [rsp+8]
+        let code = [0xeb, 0xf8, 0x48, 0x8b, 0x44, 0x24, 8];
+        assert_eq!(Tail::read(&code).unwrap().second(), Some(5));
+        let built = built(&code);
+        assert_eq!(built[MOVED], 0xe9);
+        assert_eq!(
+            0x1000 + MOVED as i64 + 5 + field(&built, MOVED + 1),
+            0x2004 - 8
+        );
+        assert_eq!(built[MOVED + 5..MOVED + 10], code[2..]);
+        let back = 0x1000 + built.len() as i64 + field(&built, built.len() - 4);
+        assert_eq!(back, 0x2009);
+        assert_eq!(
+            Tail::read(&[0x85, 0xc0, 0x74, 0x24]).unwrap().second(),
+            Some(2)
         );
     }
 
