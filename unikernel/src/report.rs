@@ -11,7 +11,7 @@ use crate::irq::Frame;
 use crate::mm::{frames::FRAMES, page_down, paging};
 use crate::options::{Debug, Options};
 use crate::platform::platform;
-use crate::shim::table;
+use crate::shim::dispatch;
 use crate::sync::SpinLock;
 use crate::uaccess::{UserPtr, UserSlice};
 use crate::{events, fault, lower, profile, time};
@@ -111,7 +111,7 @@ pub fn exit(code: u8) {
         lowering();
     }
     if debug.has(Debug::SYSCALLS) {
-        for (nr, count) in table::unknown_calls() {
+        for (nr, count) in dispatch::unknown_calls() {
             control!(r#"{{"event":"enosys","nr":{nr},"count":{count}}}"#);
         }
     }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use unikernel::shim::table::LIMIT;
+use unikernel::shim::LIMIT;
 use unikernel::shim::{Class, Level, ROWS, Row};
 
 /// Where the page is, relative to the crate.

@@ -4,7 +4,7 @@ use super::ring::{Event, Kind};
 use super::{CALL, ENABLED, RING};
 use crate::control;
 use crate::platform::{Port, platform};
-use crate::shim::{ROWS, table};
+use crate::shim::{ROWS, dispatch};
 use crate::sync::SpinLock;
 use crate::time;
 use core::fmt::{self, Write};
@@ -118,7 +118,7 @@ fn json(out: &mut impl Write, index: Option<u64>, event: &Event) -> fmt::Result 
     }
     let (kind, number) = (event.kind.name(), event.number);
     write!(out, r#""kind":"{kind}","tsc":{},"nr":{number},"#, event.tsc)?;
-    if let (Kind::Syscall, Some(name)) = (event.kind, table::name_of(number as usize)) {
+    if let (Kind::Syscall, Some(name)) = (event.kind, dispatch::name_of(number as usize)) {
         write!(out, r#""name":"{name}","#)?;
     }
     out.write_str(r#""args":["#)?;
@@ -192,7 +192,9 @@ impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(event, complete) = *self;
         match event.kind {
-            Kind::Syscall => f.write_str(table::name_of(event.number as usize).unwrap_or("?"))?,
+            Kind::Syscall => {
+                f.write_str(dispatch::name_of(event.number as usize).unwrap_or("?"))?
+            }
             kind => write!(f, "{} {}", kind.name(), event.number)?,
         }
         f.write_char('(')?;

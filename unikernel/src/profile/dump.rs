@@ -4,7 +4,7 @@ use super::causes::{CAUSE_NAMES, COSTS, Cost};
 use super::{CALLS, ENABLED, Entry};
 use crate::errno::Errno;
 use crate::platform::{Port, platform};
-use crate::shim::table;
+use crate::shim::dispatch;
 use crate::time::{self, tsc};
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
@@ -124,7 +124,7 @@ fn overhead() -> (u64, u64) {
 fn write_call(out: &mut Line, number: usize, entry: &Entry) -> fmt::Result {
     let (calls, total) = (entry.histogram.count(), entry.total.load(Relaxed));
     let (min, max) = entry.extremes();
-    let name = table::name_of(number).unwrap_or("");
+    let name = dispatch::name_of(number).unwrap_or("");
     let ns = time::ticks_to_ns;
     write!(
         out,

@@ -16,7 +16,8 @@ pub use causes::{Cause, caused, fault, port, unmeasured};
 pub use dump::{dump, set_port};
 
 use crate::shim::Class;
-use crate::shim::table::{CLASSES, LIMIT, is_declined};
+use crate::shim::dispatch::CLASSES;
+use crate::shim::{LIMIT, is_declined};
 use crate::time::tsc;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use histogram::Histogram;

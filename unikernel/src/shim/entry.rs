@@ -7,7 +7,9 @@
 //! for baseline x86-64, whose instructions cannot change anything above them. When it ends it looks
 //! whether there is work to do before the application goes on, [`Cpu::work`]: one comparison.
 
-use super::table::{ENTRIES, FAST, LIMIT};
+use super::dispatch::ENTRIES;
+use super::row::LIMIT;
+use super::table::FAST;
 use crate::cpu::{CPU, Cpu};
 use crate::signal;
 use core::arch::global_asm;
@@ -254,7 +256,7 @@ global_asm!(
     exit = const signal::EXIT,
     on_exit = sym signal::on_exit,
     on_exit_again = sym signal::on_exit_again,
-    unknown = sym super::table::unknown,
+    unknown = sym super::dispatch::unknown,
     on_trap = sym crate::lower::on_trap,
 );
 

@@ -9,10 +9,13 @@
 //! vector state included, and so does the 128-byte red zone.
 
 mod arg;
+pub mod dispatch;
 mod entry;
+mod row;
 pub mod table;
 pub mod vdso;
 
 pub use arg::{Arg, Handler};
 pub use entry::{KERNEL_STACK, on_kernel_stack};
-pub use table::{Class, Level, ROWS, Row};
+pub use row::{Class, LIMIT, Level, Row, is_declined};
+pub use table::ROWS;

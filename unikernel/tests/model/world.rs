@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use unikernel::errno::Errno;
-use unikernel::shim::table::ENTRIES;
+use unikernel::shim::dispatch::ENTRIES;
 
 /// How many descriptors a run juggles.
 pub const SLOTS: usize = 10;

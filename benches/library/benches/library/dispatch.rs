@@ -4,7 +4,9 @@
 use criterion::Criterion;
 use linux_raw_sys::general::{__NR_getpid, __NR_getuid};
 use std::hint::black_box;
-use unikernel::shim::table::{ENTRIES, LIMIT, direct};
+use unikernel::shim::LIMIT;
+use unikernel::shim::dispatch::ENTRIES;
+use unikernel::shim::table::direct;
 
 /// A number below [`LIMIT`] that no call of Linux has.
 const UNUSED: u32 = LIMIT as u32 - 1;
