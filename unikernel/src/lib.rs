@@ -54,6 +54,8 @@ pub mod signal;
 pub mod start;
 pub mod sync;
 pub mod sys;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod time;
 pub mod timer;
 pub mod uaccess;

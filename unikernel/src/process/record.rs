@@ -82,6 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs the linker")]
     fn code_and_data_are_segments_of_this_very_program() {
         unsafe extern "C" {
             static __ehdr_start: u8;

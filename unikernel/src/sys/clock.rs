@@ -299,7 +299,8 @@ mod tests {
 
     #[test]
     fn microseconds_without_division() {
-        for nanos in (0..NANOS).step_by(997).chain([999, 1000, 999_999_999]) {
+        let step = if cfg!(miri) { 997_001 } else { 997 };
+        for nanos in (0..NANOS).step_by(step).chain([999, 1000, 999_999_999]) {
             assert_eq!((nanos * 274_877_907) >> 38, nanos / 1000, "{nanos}");
         }
     }

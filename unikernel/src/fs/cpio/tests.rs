@@ -159,7 +159,7 @@ fn truncation_at_any_byte_is_an_error_and_never_a_panic() {
 fn flipped_bytes_never_panic() {
     let good = sample().file("more", &[b'0'; 300]).end().0;
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-    for _ in 0..20_000 {
+    for _ in 0..crate::testing::rounds(20_000) {
         let mut bad = good.clone();
         for _ in 0..1 + seed % 4 {
             seed ^= seed << 13;

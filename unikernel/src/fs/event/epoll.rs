@@ -125,22 +125,22 @@ impl Epoll {
     /// `EPOLL_CTL_DEL`. Errors: `ENOENT`.
     pub fn remove(&self, fd: i32, file: &Description) -> Result<(), Errno> {
         self.find(Key::of(fd, file))?;
-        self.remove_key(Key::of(fd, file));
+        self.remove_key(Key::of(fd, file), file);
         Ok(())
     }
 
-    fn remove_key(&self, key: Key) {
+    fn remove_key(&self, key: Key, file: &Description) {
         let mut items = self.items.lock();
         if let Ok(at) = position(&items, key) {
             let item = items.remove(at);
             drop(items);
-            self.take_out(&item);
+            self.take_out(&item, file);
         }
     }
 
     /// Nothing refers to an item any more: neither queues, nor the ready list, nor the file.
-    fn take_out(&self, item: &Item) {
-        item.unhook();
+    fn take_out(&self, item: &Item, file: &Description) {
+        item.unhook(file);
         self.ready.remove(item);
     }
 
@@ -212,7 +212,7 @@ fn position(items: &[Ref<Item>], key: Key) -> Result<usize, usize> {
 impl Drop for Epoll {
     fn drop(&mut self) {
         for item in core::mem::take(self.items.get_mut()) {
-            self.take_out(&item);
+            self.take_out(&item, item.file());
         }
     }
 }
@@ -222,6 +222,6 @@ impl Drop for Epoll {
 pub fn forget(file: &Description) {
     while let Some((owner, key)) = item::first_of(file) {
         // SAFETY: an item's owner lives as long as the item is hooked, and this one is.
-        unsafe { &*owner }.remove_key(key);
+        unsafe { &*owner }.remove_key(key, file);
     }
 }

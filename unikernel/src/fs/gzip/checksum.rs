@@ -64,7 +64,9 @@ mod tests {
 
     #[test]
     fn four_bytes_at_a_time_are_as_good_as_one() {
-        let bytes: Vec<u8> = (0..1000u32).map(|i| ((i * i) >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..if cfg!(miri) { 50 } else { 1000_u32 })
+            .map(|i| ((i * i) >> 3) as u8)
+            .collect();
         let table = tables()[0];
         let mut sum = !0u32;
         for (len, &byte) in bytes.iter().enumerate() {

@@ -35,6 +35,7 @@ fn sample(len: usize) -> Vec<u8> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn content_comes_out_as_it_went_in() {
     for len in [0, 1, 100, 4096, 32_768, 32_769, 300_000] {
         let content = sample(len);
@@ -50,6 +51,7 @@ fn content_comes_out_as_it_went_in() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn what_follows_a_member_does_not_matter() {
     let (one, two) = (sample(100_000), sample(500));
     for behind in [&[0; 512][..], b"0707", &pack(&two, flag::NAME), &[0xff; 9]] {
@@ -64,6 +66,7 @@ fn what_follows_a_member_does_not_matter() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn truncation_at_any_byte_is_an_error_at_the_end() {
     let image = pack(&sample(2000), 0x1e);
     for len in 2..image.len() {
@@ -74,6 +77,7 @@ fn truncation_at_any_byte_is_an_error_at_the_end() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn no_flipped_bit_goes_unnoticed() {
     let content = sample(300);
     let image = pack(&content, 0);

@@ -295,7 +295,7 @@ mod tests {
             seed ^= seed << 17;
             (seed >> 32) % below
         };
-        for step in 0..50_000 {
+        for step in 0..crate::testing::rounds(50_000) {
             let who = draw(3) as usize;
             let (a, b) = (draw(SIZE as u64), draw(SIZE as u64));
             let range = span(a.min(b), a.max(b));

@@ -289,7 +289,7 @@ fn every_change_wakes_those_who_wait_for_it() {
 #[test]
 fn readers_and_writers_wait_for_each_other() {
     let (reader, writer) = End::pair().unwrap();
-    let bytes = pattern(300_000);
+    let bytes = pattern(if cfg!(miri) { 75_000 } else { 300_000 });
     std::thread::scope(|scope| {
         let bytes = &bytes;
         scope.spawn(move || {

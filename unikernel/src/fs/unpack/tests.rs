@@ -167,6 +167,7 @@ fn entries_without_a_place_are_refused_with_their_offset() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "measures time")]
 fn large_archives_unpack_in_linear_time() {
     let mut packer = Packer::default();
     for index in 0..100_000 {

@@ -101,7 +101,7 @@ fn the_list_is_what_its_pages_say() {
     const PAGES: usize = 64;
     let mut random = crate::fs::pages::random::Random::new(7);
     let (mut areas, mut model) = (Areas::new(), [None::<bool>; PAGES]);
-    for _ in 0..20_000 {
+    for _ in 0..crate::testing::rounds(20_000) {
         let start = random.below(PAGES as u64 - 1) as usize;
         let end = start + 1 + random.below((PAGES - start) as u64 - 1) as usize;
         let (range, kind) = (pages(start..end), random.below(2) == 0);

@@ -165,7 +165,7 @@ mod tests {
         assert!(rest.is_empty() && bits.lowest().is_none());
         let mut random = crate::fs::pages::random::Random::new(3);
         let mut model = BTreeSet::new();
-        for _ in 0..40_000 {
+        for _ in 0..crate::testing::rounds(40_000) {
             let number = random.below(COUNT as u64) as usize;
             if random.below(2) == 0 {
                 bits.add(number);

@@ -103,7 +103,7 @@ fn no_frame_is_handed_out_twice_and_all_are_joined_again() {
     f.add(3 * PAGE..FRAMES * PAGE);
     let whole: Vec<_> = (0..ORDERS).map(|order| f.blocks[order].highest()).collect();
     let (mut taken, mut runs) = (vec![false; FRAMES], Vec::new());
-    for _ in 0..30_000 {
+    for _ in 0..crate::testing::rounds(30_000) {
         if random.below(2) == 0 {
             let most = 1 << random.below(8);
             let count = 1 + random.below(most) as usize;

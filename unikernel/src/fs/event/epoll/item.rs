@@ -89,10 +89,10 @@ impl Item {
         file.watchers.store(from_ref(self).cast_mut(), Relaxed);
     }
 
-    /// Takes it off them.
-    pub fn unhook(&self) {
+    /// Takes it off them. At the last close of the file, that has the only access to it.
+    pub fn unhook(&self, file: &Description) {
         self.hooks.iter().for_each(Hook::detach);
-        let mut link = &self.file().watchers;
+        let mut link = &file.watchers;
         // SAFETY: the items of a file are hooked, so they live.
         while let Some(item) = unsafe { link.load(Relaxed).as_ref() } {
             if core::ptr::eq(item, self) {

@@ -93,6 +93,7 @@ fn what_the_last_event_said_is_not_said_again() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn a_full_queue_says_so_once() {
     let _alone = alone();
     let directory = Watches::new();

@@ -178,6 +178,7 @@ fn step(random: &mut Random, a: &Twins, b: &Twins) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "needs the host's pipes")]
 fn random_operations_agree_with_the_hosts_pipes() {
     for packets in [0, O_DIRECT] {
         for seed in seeds(20) {
