@@ -9,7 +9,7 @@
 
 use crate::cpu::{CPU, FIRST_IRQ_VECTOR, work};
 use crate::platform::{Interrupt, platform};
-use crate::{console, events, fault, profile, sched, signal, time};
+use crate::{console, events, fault, lower, profile, sched, signal, time};
 use core::arch::global_asm;
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::Ordering::Relaxed;
@@ -221,6 +221,7 @@ pub fn deliver_pending() {
 }
 
 fn handle(vector: u8) {
+    lower::give_up();
     let before = sched::handling();
     let _ = events::irq(vector, || {
         let source = platform().interrupt(vector);

@@ -5,7 +5,7 @@
 //! never asks for the time should not pay.
 
 use crate::platform::{ClockChoice, platform};
-use crate::sched;
+use crate::{lower, sched};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Nanoseconds in a second.
@@ -304,6 +304,7 @@ pub use crate::sched::sleep_until;
 
 /// Halts the CPU until an interrupt is pending. Call with the soft interrupt flag closed.
 pub(crate) fn halt() {
+    lower::give_up();
     platform().idle();
 }
 

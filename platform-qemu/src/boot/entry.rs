@@ -42,17 +42,19 @@ global_asm!(
 );
 
 // The boot tables: the first GiB onto itself with 2 MiB pages, open to ring 3. The library edits
-// copies of them into the final ones.
+// copies of them into the final ones. Two have one entry, which the entry code writes: as data they
+// would make the object 8 KiB larger.
 global_asm!(
-    ".pushsection .data.lintel_tables,\"aw\",@progbits",
+    ".pushsection .bss.lintel_tables,\"aw\",@nobits",
     ".balign 4096",
     ".globl lintel_boot_root",
     "lintel_boot_root:",
-    "    .quad lintel_boot_pdpt + 0x27",
-    "    .fill 511, 8, 0",
+    "    .skip 4096",
     "lintel_boot_pdpt:",
-    "    .quad lintel_boot_pd + 0x27",
-    "    .fill 511, 8, 0",
+    "    .skip 4096",
+    ".popsection",
+    ".pushsection .data.lintel_tables,\"aw\",@progbits",
+    ".balign 4096",
     "lintel_boot_pd:",
     "    .set entry, 0xe7",
     "    .rept 512",
@@ -175,6 +177,8 @@ global_asm!(
     // Long mode. CR4: PAE, OSFXSR, OSXMMEXCPT, FSGSBASE, OSXSAVE. EFER: SCE, LME, NXE.
     "    mov eax, 0x50620",
     "    mov cr4, eax",
+    "    mov dword ptr [lintel_boot_root], offset lintel_boot_pdpt + 0x27",
+    "    mov dword ptr [lintel_boot_pdpt], offset lintel_boot_pd + 0x27",
     "    mov eax, offset lintel_boot_root",
     "    mov cr3, eax",
     "    mov ecx, 0xc0000080",

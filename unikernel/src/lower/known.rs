@@ -10,10 +10,14 @@ use super::trampoline::{WINDOW, jump_to};
 use super::write_text;
 use crate::platform::{BREAKPOINTS, platform};
 use crate::uaccess::UserSlice;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use heapless::Vec;
 
 /// In DR6: a single step (SDM vol. 3, 18.2.3). Bit n says that breakpoint n was met.
 const STEP: u64 = 1 << 14;
+
+/// Whether a debug register is in use. Each entry of such a machine costs its host some hundred cycles.
+static WATCHING: AtomicBool = AtomicBool::new(false);
 
 /// Sites that wait for the proof, the latest ones; the debug registers hold the addresses before
 /// them.
@@ -56,7 +60,14 @@ impl Awaited {
         for (address, awaited) in addresses.iter_mut().zip(&self.0) {
             *address = awaited.0 - WINDOW;
         }
+        WATCHING.store(!self.0.is_empty(), Relaxed);
         platform().watch(&addresses)
+    }
+
+    /// Waits no longer. A call for which this matters is made again within microseconds.
+    fn give_up(&mut self) {
+        self.0.clear();
+        self.watch();
     }
 
     /// A debug exception at `rip`; none of ours if nothing is awaited there.
@@ -72,5 +83,15 @@ impl Awaited {
             site: known.then_some(site),
             alone: met && reasons & STEP == 0,
         })
+    }
+}
+
+/// Lets the debug registers go: an interrupt has come, or the machine rests.
+#[inline]
+pub fn give_up() {
+    if WATCHING.load(Relaxed)
+        && let Some(mut sites) = super::SITES.try_lock()
+    {
+        sites.awaited.give_up();
     }
 }

@@ -33,6 +33,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use known::Awaited;
+pub use known::give_up;
 use owners::{QUICK, own};
 pub use owners::{behind, is_trampoline, moved, original, original_state};
 use trampoline::{MOVED, QUICK_ANSWER, QUICK_MOVED, SLOT, Tail, WINDOW, jump_to};
