@@ -34,3 +34,7 @@ image *ARGS:
 # Formatting and lints
 lint:
     cargo fmt --check && cargo clippy --all-targets -- -D warnings
+
+# The unit tests of the VFS, memory and scheduling under Miri (needs a nightly toolchain with it)
+miri *ARGS:
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance -Zmiri-ignore-leaks" cargo +nightly miri test -p unikernel --lib -- --skip sys:: {{ARGS}}

@@ -321,6 +321,7 @@ mod tests {
         queue.wake();
         let counts = counters.each_ref().map(|counter| counter.load(Relaxed));
         assert_eq!(counts, [2, 0, 2, 102]);
+        hooks.iter().for_each(Hook::detach);
     }
 
     #[test]

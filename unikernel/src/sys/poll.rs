@@ -108,9 +108,9 @@ fn add(files: &mut Vec<File>, fd: i32) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Open files at whose queues a call waits. The hooks go first, then the files and their queues.
+/// Open files at whose queues a call waits.
 struct Enrolled {
-    _hooks: Vec<Hook>,
+    hooks: Vec<Hook>,
     files: Vec<File>,
 }
 
@@ -122,19 +122,23 @@ impl Enrolled {
         hooks.try_reserve_exact(count).map_err(|_| Errno::ENOMEM)?;
         hooks.resize_with(count, Hook::waking);
         for (hook, queue) in hooks.iter().zip(queues(&files)) {
-            // SAFETY: the hooks are on the heap until they are dropped, which is before the files are;
-            // threads stay for ever.
+            // SAFETY: the hooks are on the heap until they have been detached, which is before the files
+            // go; threads stay for ever.
             unsafe { hook.attach(queue, sched::current()) };
         }
-        Ok(Self {
-            _hooks: hooks,
-            files,
-        })
+        Ok(Self { hooks, files })
     }
 
     /// Wake-ups of all the queues.
     fn calls(&self) -> u32 {
         queues(&self.files).fold(0, |sum, queue| sum.wrapping_add(queue.calls()))
+    }
+}
+
+impl Drop for Enrolled {
+    fn drop(&mut self) {
+        // While all can be reached: a queue leads from one to the other.
+        self.hooks.iter().for_each(Hook::detach);
     }
 }
 
