@@ -160,7 +160,6 @@ fn lend(table: &mut Table, mut owner: &'static Thread) {
             return;
         };
         let (key, level) = (wait.key(), owner.level());
-        table.remove(wait);
         table.insert(wait, key, |other| other.thread.level() > level);
         let Some(next) = wait.lock.owner() else {
             return;

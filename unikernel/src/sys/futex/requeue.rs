@@ -39,7 +39,6 @@ pub(super) fn requeue(call: &Call, expected: Option<u32>) -> SysResult {
             table.remove(waiter);
             sched::wake(thread);
         } else if from != to {
-            table.remove(waiter);
             table.insert(waiter, to, |_| false);
         }
     }
@@ -85,11 +84,7 @@ pub(super) fn requeue_pi(call: &Call) -> SysResult {
         if done == 0 && pi::acquire(&mut table, call.word2, to, waiter.thread)? {
             pi::give(&mut table, waiter);
         } else {
-            table.remove(waiter);
-            if let Err(errno) = pi::enlist(&mut table, call.word2, to, waiter) {
-                table.insert(waiter, from, |_| true);
-                return Err(errno);
-            }
+            pi::enlist(&mut table, call.word2, to, waiter)?;
         }
         done += 1;
     }

@@ -13,6 +13,10 @@ use core::cell::Cell;
 use core::marker::PhantomPinned;
 use core::pin::Pin;
 use core::ptr::null_mut;
+use core::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 const BUCKETS: usize = 256;
 
@@ -57,11 +61,12 @@ impl Key {
     }
 }
 
-/// Somebody who waits. All fields but the links are the waiting thread's and those who wake it.
+/// Somebody who waits. Key and `listed` are looked at by the waiting thread while others change them;
+/// the links are theirs who have the table.
 pub struct Waiter {
     /// Where it is listed.
-    key: Cell<Key>,
-    listed: Cell<bool>,
+    key: AtomicUsize,
+    listed: AtomicBool,
     /// FUTEX_WAIT_BITSET: which wake-ups it takes.
     pub bits: u32,
     /// Who waits.
@@ -77,8 +82,8 @@ impl Waiter {
     /// The running thread, about to wait.
     pub fn new(bits: u32) -> Self {
         Self {
-            key: Cell::new(Key(0)),
-            listed: Cell::new(false),
+            key: AtomicUsize::new(0),
+            listed: AtomicBool::new(false),
             bits,
             thread: sched::current(),
             lock: super::pi::Wanted::nothing(),
@@ -90,13 +95,13 @@ impl Waiter {
 
     /// Whether nobody has woken it yet.
     pub fn is_listed(&self) -> bool {
-        // Others change it while the owner is in `block`.
-        core::hint::black_box(self).listed.get()
+        // Who sees that it is not may let the waiter go: others are done with it.
+        self.listed.load(Acquire)
     }
 
     /// Where it waits, also after a requeue.
     pub fn key(&self) -> Key {
-        core::hint::black_box(self).key.get()
+        Key(self.key.load(Relaxed))
     }
 }
 
@@ -131,7 +136,7 @@ pub fn wake_quickly(address: usize, count: i32) -> Option<usize> {
     let mut next = table.0.get(key.bucket())?.ends[0];
     // SAFETY: listed waiters are where they are until they are taken out.
     while let Some(waiter) = unsafe { next.as_ref() } {
-        if waiter.key.get() == key {
+        if waiter.key() == key {
             let plain = count <= 1 && !waiter.lock.is_wanted();
             if !plain || !sched::wake_quickly(waiter.thread) {
                 return None;
@@ -152,8 +157,11 @@ impl Table {
         self.put(waiter.get_ref(), key, last, null_mut());
     }
 
-    /// Puts `waiter` before the first other one of `key` that `before` picks.
+    /// Puts `waiter`, from where it is listed, before the first other one of `key` that `before` picks.
     pub fn insert(&mut self, waiter: &Waiter, key: Key, before: impl Fn(&Waiter) -> bool) {
+        if waiter.is_listed() {
+            self.unlink(waiter);
+        }
         let bucket = key.bucket();
         let next = self
             .of(key)
@@ -170,8 +178,8 @@ impl Table {
     #[inline(always)]
     fn put(&mut self, waiter: &Waiter, key: Key, prev: *mut Waiter, next: *mut Waiter) {
         let bucket = key.bucket();
-        waiter.key.set(key);
-        waiter.listed.set(true);
+        waiter.key.store(key.0, Relaxed);
+        waiter.listed.store(true, Relaxed);
         waiter.next.set(next);
         waiter.prev.set(prev);
         self.join(bucket, prev, pointer(waiter));
@@ -196,19 +204,22 @@ impl Table {
     /// Takes `waiter` out, if it is in.
     #[inline(always)]
     pub fn remove(&mut self, waiter: &Waiter) {
-        if waiter.listed.replace(false) {
-            self.join(
-                waiter.key.get().bucket(),
-                waiter.prev.get(),
-                waiter.next.get(),
-            );
+        if waiter.is_listed() {
+            self.unlink(waiter);
+            waiter.listed.store(false, Release);
         }
+    }
+
+    #[inline(always)]
+    fn unlink(&mut self, waiter: &Waiter) {
+        let bucket = waiter.key().bucket();
+        self.join(bucket, waiter.prev.get(), waiter.next.get());
     }
 
     /// Those who wait for `key`, the first to come first. The one that was just returned may be
     /// taken out.
     pub fn of<'a>(&self, key: Key) -> impl Iterator<Item = &'a Waiter> + use<'a> {
-        chain(self.0[key.bucket()].ends[0]).filter(move |waiter| waiter.key.get() == key)
+        chain(self.0[key.bucket()].ends[0]).filter(move |waiter| waiter.key() == key)
     }
 
     /// All waiters.
