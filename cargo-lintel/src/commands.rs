@@ -190,6 +190,7 @@ impl Bench {
             chart: self.chart,
             compare: self.compare,
             write_docs: self.write_docs,
+            check_docs: self.check_docs,
         })
     }
 }

@@ -6,6 +6,7 @@
 
 mod chart;
 mod compare;
+mod documented;
 mod figure;
 mod host;
 mod lives;
@@ -43,12 +44,16 @@ pub struct Options {
     pub compare: Option<PathBuf>,
     /// Write the page of the documentation.
     pub write_docs: bool,
+    /// Count instructions, and fail if that page says less. Measures nothing.
+    pub check_docs: bool,
 }
 
 /// The package that is the benchmark.
 const PACKAGE: &str = "syscall-bench";
 /// The program whose boot is measured.
 const SMALLEST: &str = "hello";
+/// The page of the documentation.
+const PAGE: &str = "docs/src/benchmarks.md";
 /// How often both lives are lived.
 const PASSES: usize = 15;
 /// Rows are measured again until so many passes of them were undisturbed, …
@@ -62,8 +67,11 @@ const BOOTS: u32 = 5;
 /// Measures, prints, writes; 1 if there is a regression.
 pub fn run(options: &Options) -> Result<u8> {
     let project = Project::current()?;
+    if options.check_docs {
+        return documented::check(&project, &options.only);
+    }
     let earlier = options.compare.as_deref().map(Earlier::read).transpose()?;
-    let page = project.root.join("docs/src/benchmarks.md");
+    let page = project.root.join(PAGE);
     let page = options.write_docs.then_some(page.as_path());
     for path in outputs(options, page) {
         writable(path)?;
@@ -294,6 +302,7 @@ mod tests {
             chart: None,
             compare: None,
             write_docs: true,
+            check_docs: false,
         };
         assert_eq!(
             command(&options),

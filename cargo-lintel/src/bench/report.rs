@@ -6,7 +6,7 @@ use crate::boot;
 use serde::Serialize;
 
 /// The name of the boot among the rows.
-const BOOT: &str = "boot";
+pub const BOOT: &str = "boot";
 
 /// Everything.
 #[derive(Debug, Serialize)]

@@ -87,7 +87,8 @@ pub struct Diff {
   cargo lintel bench --compare before.json
 
 The columns are explained in docs/src/benchmarking.md. The exit code is 1 if --compare finds a row
-whose instructions have grown by more than 5 %.")]
+whose instructions have grown by more than 5 %, or --check-docs one that takes a quarter more than the
+page says.")]
 pub struct Bench {
     /// Shorter rounds: times are less steady, instruction counts are the same
     #[arg(long)]
@@ -110,6 +111,9 @@ pub struct Bench {
     /// Write docs/src/benchmarks.md
     #[arg(long)]
     pub write_docs: bool,
+    /// Only count instructions, and fail if docs/src/benchmarks.md says less
+    #[arg(long, conflicts_with_all = ["quick", "accel", "json", "chart", "compare", "write_docs"])]
+    pub check_docs: bool,
 }
 
 /// Reads `10%` or `10` as 0.1.
