@@ -4,7 +4,8 @@
  *   bytes that a jump would need are not all free;
  * - the direction flag set across a call: string instructions of the kernel must not run backwards,
  *   and the flag must come back as it was;
- * - requests whose sizes overflow. */
+ * - requests whose sizes overflow;
+ * - code that is replaced by other code where a call was. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -73,9 +74,45 @@ static void sizes(void) {
     printf("madvise of it: %d %s\n", advised, advised ? strerror(errno) : "");
 }
 
+long changing(void);
+
+asm(".text\n"
+    ".p2align 12\n"
+    ".globl changing, changing_call\n"
+    "changing: mov $39, %eax\n" /* getpid */
+    "changing_call: syscall\n"
+    "    cmp $-4095, %rax\n"
+    "    ret\n"
+    ".p2align 12\n");
+
+static long entered_late(void) {
+    long result;
+    asm volatile("mov $39, %%eax\n\t"
+                 "call changing_call"
+                 : "=a"(result)
+                 :
+                 : "rcx", "r11", "memory");
+    return result;
+}
+
+/* What is known of the call before must not be believed of what stands there behind. */
+static void replaced(void) {
+    static const unsigned char other[] = {0xb8, 0x2a, 0, 0, 0, 0xc3}; /* mov $42, %eax; ret */
+    long pid = getpid(), results[4], refused = 0;
+    results[0] = entered_late();
+    refused |= mprotect(changing, 4096, PROT_READ | PROT_WRITE);
+    memcpy(changing, other, sizeof other);
+    refused |= mprotect(changing, 4096, PROT_READ | PROT_EXEC);
+    for (int i = 1; i < 4; i++)
+        results[i] = changing();
+    printf("refused %ld, its own %d, then %ld %ld %ld\n", refused, results[0] == pid, results[1],
+           results[2], results[3]);
+}
+
 int main(void) {
     crowded();
     backwards();
     sizes();
+    replaced();
     return 0;
 }

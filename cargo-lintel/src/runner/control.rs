@@ -147,15 +147,20 @@ pub fn describe(event: &Event) -> Option<String> {
         Event::Lower {
             lowered_sites,
             unsafe_sites,
+            known_sites,
             executed_sites,
             lowered_calls,
             trapped_calls,
             ..
         } => {
+            let known = match known_sites {
+                0 => String::new(),
+                _ => format!(", {known_sites} of known number"),
+            };
             let lowered = lowered_calls.map(|calls| format!("{calls} lowered calls, "));
             format!(
                 "lowered {lowered_sites} of {executed_sites} executed sites ({unsafe_sites} \
-                 unsafe), {}{trapped_calls} trapped",
+                 unsafe{known}), {}{trapped_calls} trapped",
                 lowered.unwrap_or_default()
             )
         }

@@ -18,6 +18,8 @@ pub enum Kind {
     Branch(u8),
     /// An unconditional jump.
     Jump,
+    /// A call of a relative address.
+    Call,
     /// A return: nothing behind it is reached.
     Return,
 }
@@ -74,6 +76,7 @@ pub fn decode(code: &[u8]) -> Option<Instruction> {
         0x0f if bare && code.get(1)? & 0xf0 == 0x80 => (6, Kind::Branch(code[1] & 15), false),
         0xeb if bare => (2, Kind::Jump, false),
         0xe9 if bare => (5, Kind::Jump, false),
+        0xe8 if bare => (5, Kind::Call, false),
         0xc3 if bare => (1, Kind::Return, false),
         0x0f if matches!(
             *code.get(at + 1)?,
@@ -168,6 +171,7 @@ mod tests {
         is(&[0x74, 0x24], 2, Kind::Branch(4));
         is(&[0x0f, 0x87, 1, 2, 3, 4], 6, Kind::Branch(7));
         is(&[0xc3], 1, Kind::Return);
+        is(&[0xe8, 1, 2, 3, 4], 5, Kind::Call);
         is(&[0xbf, 1, 0, 0, 0], 5, Kind::Plain);
         is(&[0x31, 0xd2], 2, Kind::Plain);
         is(&[0xf7, 0xda], 2, Kind::Plain);
@@ -195,7 +199,7 @@ mod tests {
             &[0x48],
             &[0x48, 0x3d, 0, 0xf0, 0xff],
             &[0x48, 0xb8, 1, 2, 3, 4, 5, 6],
-            &[0xe8, 1, 2, 3, 4],
+            &[0xe8, 1, 2, 3],
             &[0x66, 0x89, 0xc3],
             &[0x0f, 0x05],
             &[0xff, 0xd0],

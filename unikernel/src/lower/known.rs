@@ -6,8 +6,8 @@
 //! about to be executed (Intel SDM vol. 3, 18.2.4). So it is asked to, and the jump is written when
 //! it has. A machine whose debug registers report nothing keeps the site as it was.
 
+use super::text::write_text;
 use super::trampoline::{WINDOW, jump_to};
-use super::write_text;
 use crate::platform::{BREAKPOINTS, platform};
 use crate::uaccess::UserSlice;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -19,16 +19,51 @@ const STEP: u64 = 1 << 14;
 /// Whether a debug register is in use. Each entry of such a machine costs its host some hundred cycles.
 static WATCHING: AtomicBool = AtomicBool::new(false);
 
-/// Sites that wait for the proof, the latest ones; the debug registers hold the addresses before
-/// them.
-pub struct Awaited(Vec<(usize, usize), BREAKPOINTS>);
+/// A site that waits for the proof.
+#[derive(Clone, Copy)]
+pub struct Candidate {
+    /// Where its `syscall` was.
+    pub site: usize,
+    /// The number that the instruction before it seems to set.
+    pub number: usize,
+    /// Where that instruction is to lead.
+    pub door: usize,
+}
+
+/// The latest candidates; the debug registers hold the addresses before their sites.
+pub struct Awaited(Vec<Candidate, BREAKPOINTS>);
 
 /// What a debug exception is about.
 pub struct Arrival {
-    /// The site whose number is known now.
-    pub site: Option<usize>,
-    /// It was not a step at the same time.
-    pub alone: bool,
+    /// Who has waited for it.
+    pub candidate: Candidate,
+    /// An instruction starts there, indeed.
+    pub met: bool,
+    /// It was a step, too.
+    pub step: bool,
+}
+
+impl Candidate {
+    /// Where the instruction is.
+    const fn start(&self) -> usize {
+        self.site.wrapping_sub(WINDOW)
+    }
+
+    /// Whether the bytes before the site read like an instruction that sets the number.
+    fn reads_so(&self) -> bool {
+        let mut code = [0; WINDOW];
+        let read = UserSlice::new(self.start(), WINDOW).read(&mut code);
+        let [opcode, immediate @ ..] = code;
+        let number = u32::from_le_bytes(immediate) as usize;
+        read == Ok(WINDOW) && opcode == 0xb8 && number == self.number
+    }
+
+    /// Makes the instruction, which is one, a jump; whether that was possible.
+    pub fn prove(&self) -> bool {
+        // Since then the memory may have been given other code.
+        let jump = jump_to(self.start(), self.door).filter(|_| self.reads_so());
+        jump.is_some_and(|jump| write_text(self.start(), &jump).is_ok())
+    }
 }
 
 impl Awaited {
@@ -37,20 +72,17 @@ impl Awaited {
         Self(Vec::new())
     }
 
-    /// Waits for an instruction before `site` that puts `number` into eax, if that is how the bytes
-    /// there read: it is to go on at `door`. The site that has waited longest makes room.
-    pub fn add(&mut self, site: usize, number: usize, door: usize) {
-        let mut code = [0; WINDOW];
-        let read = UserSlice::new(site.wrapping_sub(WINDOW), WINDOW).read(&mut code);
-        let [0xb8, immediate @ ..] = code else { return };
-        if read != Ok(WINDOW) || u32::from_le_bytes(immediate) as usize != number {
+    /// Waits for the instruction before the site, if the bytes there read so. The candidate that has
+    /// waited longest makes room.
+    pub fn add(&mut self, candidate: Candidate) {
+        if !candidate.reads_so() {
             return;
         }
         if self.0.is_full() {
             self.0.remove(0);
         }
         // There is room.
-        let _ = self.0.push((site, door));
+        let _ = self.0.push(candidate);
         self.watch();
     }
 
@@ -58,7 +90,7 @@ impl Awaited {
     fn watch(&self) -> u64 {
         let mut addresses = [0; BREAKPOINTS];
         for (address, awaited) in addresses.iter_mut().zip(&self.0) {
-            *address = awaited.0 - WINDOW;
+            *address = awaited.start();
         }
         WATCHING.store(!self.0.is_empty(), Relaxed);
         platform().watch(&addresses)
@@ -72,16 +104,13 @@ impl Awaited {
 
     /// A debug exception at `rip`; none of ours if nothing is awaited there.
     pub fn arrived(&mut self, rip: usize) -> Option<Arrival> {
-        let is_here = |awaited: &(usize, usize)| awaited.0 - WINDOW == rip;
-        let index = self.0.iter().position(is_here)?;
-        let (site, door) = self.0.remove(index);
+        let index = self.0.iter().position(|awaited| awaited.start() == rip)?;
+        let candidate = self.0.remove(index);
         let reasons = self.watch();
-        let met = reasons & 1 << index != 0;
-        // What cannot be written stays as it is, which is right, too.
-        let known = met && jump_to(rip, door).is_some_and(|jump| write_text(rip, &jump).is_ok());
         Some(Arrival {
-            site: known.then_some(site),
-            alone: met && reasons & STEP == 0,
+            candidate,
+            met: reasons & 1 << index != 0,
+            step: reasons & STEP != 0,
         })
     }
 }

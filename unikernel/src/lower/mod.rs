@@ -21,21 +21,24 @@
 mod decode;
 mod known;
 mod owners;
+mod text;
 mod trampoline;
 
 use crate::errno::Errno;
-use crate::mm::{PAGE, frames, page_down, paging};
-use crate::platform::platform;
+use crate::mm::{PAGE, page_down};
 use crate::sync::SpinLock;
 use crate::uaccess::UserSlice;
 use crate::{events, profile};
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
-use known::Awaited;
 pub use known::give_up;
+use known::{Arrival, Awaited, Candidate};
 use owners::{QUICK, own};
 pub use owners::{behind, is_trampoline, moved, original, original_state};
+pub use text::alias;
+use text::write_arena;
+pub(crate) use text::write_text;
 use trampoline::{MOVED, QUICK_ANSWER, QUICK_MOVED, SLOT, Tail, WINDOW, jump_to};
 
 /// Every value of two displacement bytes: so far on, the second of them is the same again.
@@ -50,22 +53,12 @@ const PUN_4: u8 = 0x6e;
 /// in the first 15 MiB of the image reach it with that byte.
 const DISTANCE: usize = (PUN_4 as usize) << 24 | 0xf0_0000;
 
-/// Where text is written through: address space that is otherwise never mapped, one leaf table's.
-const ALIAS: Range<usize> = 0x7000_0000_0000..0x7000_0020_0000;
-
-/// Addresses that nothing else may have: text is written through them.
-pub fn alias() -> Range<usize> {
-    ALIAS
-}
-
 /// Sites left as traps that are remembered, so as to count each once.
 const MOST_TRAPPED: usize = 1024;
 
 static ENABLED: AtomicBool = AtomicBool::new(false);
 static ARENA_START: AtomicUsize = AtomicUsize::new(0);
 static TRAPS: AtomicU32 = AtomicU32::new(0);
-/// The part of [`ALIAS`] not used since the last flush.
-static ALIAS_NEXT: AtomicUsize = AtomicUsize::new(ALIAS.start);
 static SITES: SpinLock<Sites> = SpinLock::new(Sites::new());
 
 struct Sites {
@@ -193,10 +186,20 @@ pub fn arrived(rip: usize) -> bool {
     let Some(arrival) = sites.awaited.arrived(rip) else {
         return false;
     };
-    if let Some(site) = arrival.site {
-        sites.mark_known(site);
+    let Arrival {
+        candidate,
+        met,
+        step,
+    } = arrival;
+    if met
+        && sites
+            .find(candidate.site)
+            .is_some_and(|entry| entry.stands())
+        && candidate.prove()
+    {
+        sites.mark_known(candidate.site);
     }
-    arrival.alone
+    met && !step
 }
 
 impl Lowered {
@@ -251,7 +254,8 @@ impl Sites {
         let quick = self.place(at, site, behind, &tail, shim, number)?;
         write_text(site, &jump)?;
         if let Some(quick) = quick {
-            self.awaited.add(site, number, quick + QUICK_ANSWER);
+            let door = quick + QUICK_ANSWER;
+            self.awaited.add(Candidate { site, number, door });
         }
         let index = self.lowered.partition_point(|entry| entry.site < site);
         let moved = at
@@ -327,73 +331,6 @@ fn answer(number: usize) -> Option<u32> {
     let constant = !profile::ENABLED && !events::ENABLED;
     let getpid = number == linux_raw_sys::general::__NR_getpid as usize;
     (constant && getpid).then_some(crate::process::PID as u32)
-}
-
-/// Writes a trampoline at `at`, putting memory behind the arena's pages where there is none yet.
-///
-/// It is written where its frames are, in the identity map: no alias is needed, and no flush.
-fn write_arena(at: usize, code: &[u8]) -> Result<(), Errno> {
-    let text = paging::Access {
-        write: false,
-        execute: true,
-        user: true,
-    };
-    let mut done = 0;
-    while done < code.len() {
-        let address = at + done;
-        let page = page_down(address);
-        let frame = match paging::translate(page) {
-            Some(frame) => frame,
-            None => {
-                let frame = frames::alloc_zeroed().ok_or(Errno::ENOMEM)?;
-                paging::map(page..page + PAGE, frame, text)?;
-                frame
-            }
-        };
-        let part = (page + PAGE - address).min(code.len() - done);
-        // SAFETY: the frame is the arena's, from `alloc_zeroed`, and data in the identity map. The
-        // slot is this site's alone, and nothing jumps there yet.
-        unsafe {
-            let to = (frame + (address - page)) as *mut u8;
-            core::ptr::copy_nonoverlapping(code[done..].as_ptr(), to, part);
-        }
-        done += part;
-    }
-    Ok(())
-}
-
-/// Writes `bytes` into text at `address` through an alias that is mapped only meanwhile.
-pub(crate) fn write_text(address: usize, bytes: &[u8]) -> Result<(), Errno> {
-    let first = page_down(address);
-    let pages = (page_down(address + bytes.len() - 1) - first) / PAGE + 1;
-    let alias = fresh_alias(pages);
-    for index in 0..pages {
-        let frame = paging::translate(first + index * PAGE).ok_or(Errno::EFAULT)?;
-        let page = alias + index * PAGE;
-        paging::map(page..page + PAGE, frame, paging::Access::DATA)?;
-    }
-    // SAFETY: the alias maps exactly the pages of the text written, and nothing else uses it (the
-    // caller holds the lock, or is boot or an exception). The bytes replace a `syscall` window; one
-    // CPU runs, and not in that window.
-    unsafe {
-        let to = (alias + (address - first)) as *mut u8;
-        core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
-    }
-    paging::unmap(alias..alias + pages * PAGE)
-}
-
-/// Pages of address space for an alias, that no translation can be left of.
-///
-/// A flush is a call of the monitor, and the translations that it loses cost as much again. So the
-/// alias of each text is at another address, and all are flushed when there are no more.
-fn fresh_alias(pages: usize) -> usize {
-    let mut start = ALIAS_NEXT.load(Relaxed);
-    if start + pages * PAGE > ALIAS.end {
-        platform().flush(ALIAS);
-        start = ALIAS.start;
-    }
-    ALIAS_NEXT.store(start + pages * PAGE, Relaxed);
-    start
 }
 
 unsafe extern "C" {

@@ -127,6 +127,13 @@ impl Assembler {
                 self.branch(&[0xe9], target(code, behind)?)?;
                 return Some(true);
             }
+            // It returns to where it would have: push and jump.
+            Kind::Call => {
+                self.bytes(&[0x68])?;
+                self.bytes(&i32::try_from(behind).ok()?.to_le_bytes())?;
+                self.branch(&[0xe9], target(code, behind)?)?;
+                return Some(true);
+            }
         }
         Some(false)
     }
@@ -290,6 +297,18 @@ mod tests {
             Tail::read(&[0x85, 0xc0, 0x74, 0x24]).unwrap().second(),
             Some(2)
         );
+    }
+
+    #[test]
+    fn a_call_that_moved_returns_behind_its_old_place() {
+        // mov ebx, eax; call +0x21eb2
+        let code = [0x89, 0xc3, 0xe8, 0xb2, 0x1e, 2, 0];
+        let built = built(&code);
+        assert_eq!(built[MOVED..MOVED + 3], [0x89, 0xc3, 0x68]);
+        assert_eq!(field(&built, MOVED + 3), 0x2009);
+        let behind = 0x1000 + MOVED as i64 + 12;
+        assert_eq!(behind + field(&built, MOVED + 8), 0x2009 + 0x21eb2);
+        assert_eq!(built.len(), MOVED + 12);
     }
 
     #[test]

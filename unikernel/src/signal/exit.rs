@@ -80,6 +80,11 @@ unsafe extern "C" {
     fn lintel_shim_checked();
     fn lintel_shim_checked_end();
     fn lintel_shim_flags();
+    fn lintel_switch_on();
+    fn lintel_switch_done();
+    fn lintel_switch_checked();
+    fn lintel_switch_checked_end();
+    fn lintel_switch_flags();
     fn lintel_exit_again();
     fn lintel_exit_leave();
     fn lintel_exit_end();
@@ -221,6 +226,8 @@ enum Place {
     Call,
     /// At the end of one that has looked already, on the kernel stack.
     Checked,
+    /// The same, of a fast one that was there for a while.
+    SwitchChecked,
     /// Leaving by a frame.
     Leaving,
     /// In the library, on the application's stack.
@@ -233,6 +240,8 @@ fn place(frame: &Frame) -> Place {
         Place::Leaving
     } else if within(at(lintel_shim_checked)..at(lintel_shim_checked_end)) {
         Place::Checked
+    } else if within(at(lintel_switch_checked)..at(lintel_switch_checked_end)) {
+        Place::SwitchChecked
     } else if on_kernel_stack(frame.rsp) {
         Place::Call
     } else if fault::in_library(frame.rip as usize) || lower::is_trampoline(frame.rip as usize) {
@@ -260,12 +269,25 @@ pub unsafe fn after_interrupt(frame: &mut Frame) {
         Place::Own => unsafe { deliver_above(frame) },
         Place::Call => {}
         Place::Checked => frame.rip = at(lintel_shim_done),
+        Place::SwitchChecked => frame.rip = at(lintel_switch_done),
         Place::Leaving => {
             frame.rip = at(lintel_exit_again);
             frame.rsp = (CPU.kernel_stack.load(Relaxed) - EXIT) as u64;
         }
         // SAFETY: the caller's.
         Place::Short => unsafe { lead_out(frame) },
+    }
+}
+
+/// The trap flag.
+const TRAP: u64 = 1 << 8;
+
+/// A fast call leaves the kernel stack, on which it does not look itself whether there is a signal: the
+/// thread goes on in steps, if there is one, with these flags.
+pub(crate) extern "C" fn step_out(flags: &mut u64) {
+    if is_due() && *flags & TRAP == 0 {
+        *flags |= TRAP;
+        with(|_, thread| thread.stepping = true);
     }
 }
 
@@ -305,7 +327,6 @@ pub(super) unsafe fn deliver_above(frame: &mut Frame) {
 /// # Safety
 /// As for [`deliver_above`].
 unsafe fn lead_out(frame: &mut Frame) {
-    const TRAP: u64 = 1 << 8;
     let original = lower::original_state(frame.rip as usize, frame.rsp as usize);
     if let Some((rip, rsp)) = original {
         frame.rflags &= !with(|_, thread| core::mem::take(&mut thread.stepping) as u64 * TRAP);
@@ -318,9 +339,9 @@ unsafe fn lead_out(frame: &mut Frame) {
         frame.rflags |= TRAP;
         with(|_, thread| thread.stepping = true);
     }
-    if frame.rip == at(lintel_shim_flags) {
+    if [at(lintel_shim_flags), at(lintel_switch_flags)].contains(&frame.rip) {
         // POPF is next, which loads the caller's flags: with the trap flag.
-        // SAFETY: the entry pushed them there, onto the caller's stack.
+        // SAFETY: the entries pushed them there, onto the caller's stack.
         unsafe { *(frame.rsp as *mut u64) |= TRAP };
     }
 }
@@ -338,8 +359,12 @@ pub unsafe fn stepped(frame: &mut Frame) -> bool {
         // SAFETY: the caller's.
         Place::Short => unsafe { lead_out(frame) },
         place if stepping => {
-            frame.rflags &= !(1 << 8);
+            frame.rflags &= !TRAP;
             with(|_, thread| thread.stepping = false);
+            if frame.rip == at(lintel_switch_on) {
+                // SAFETY: that entry has just pushed the flags there, with the trap flag.
+                unsafe { *((frame.rbp + 8) as *mut u64) &= !TRAP };
+            }
             if place == Place::Own {
                 // SAFETY: the caller's.
                 unsafe { deliver_above(frame) };

@@ -23,7 +23,7 @@ mod window;
 
 pub use action::SigAction;
 pub use exception::{is_of_library, raise as raise_exception};
-pub(crate) use exit::{EXIT, on_exit, on_exit_again};
+pub(crate) use exit::{EXIT, on_exit, on_exit_again, step_out};
 pub use exit::{after_interrupt, caller_sp, stepped};
 pub use info::SigInfo;
 pub use send::{Target, add_overrun, ended, inherit, send, send_process};
