@@ -3,7 +3,7 @@
 use crate::cpu::CPU;
 use crate::irq::Frame;
 use crate::mm::demand::Fault;
-use crate::{events, lower, mm, process, profile, report, signal, uaccess};
+use crate::{events, lower, mm, process, profile, report, sched, signal, uaccess};
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -51,7 +51,10 @@ fn resolve(frame: &mut Frame) -> bool {
     let rip = frame.rip as usize;
     match frame.vector {
         vector::PAGE => match mm::space::demand(CPU.cr2.load(Relaxed), frame.error) {
-            Ok(()) => return true,
+            Ok(()) => {
+                sched::count_fault();
+                return true;
+            }
             Err(Fault::Memory) if !in_library(rip) => report::out_of_memory(),
             Err(_) => {}
         },

@@ -12,6 +12,7 @@ mod locks;
 mod order;
 mod preempt;
 mod rseq;
+mod usage;
 
 use lintel as _;
 
@@ -54,5 +55,6 @@ fn main() -> io::Result<()> {
         ("lending", locks::lending),
         ("robust", locks::robust),
         ("requeue-lock", locks::requeue),
+        ("usage", usage::counts),
     ])
 }

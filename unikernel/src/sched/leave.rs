@@ -1,7 +1,7 @@
 //! How a thread ends.
 
 use super::thread::State;
-use super::{current, run, stack, table};
+use super::{counts, current, run, stack, table};
 use crate::cpu::soft_disable;
 use crate::process;
 use crate::signal;
@@ -25,6 +25,7 @@ pub fn leave(code: u8) -> ! {
     soft_disable();
     me.set_state(State::Dead);
     if !me.is_main() {
+        counts::keep(me);
         table::remove(me);
         stack::give_back(me);
     }

@@ -10,6 +10,7 @@
 //! callers look at their condition again.
 
 mod birth;
+mod counts;
 pub(crate) mod fpu;
 #[cfg(test)]
 mod host;
@@ -33,6 +34,7 @@ mod thread;
 pub mod tick;
 
 pub use birth::{KEPT, Wish, clone};
+pub use counts::{Counts, count_fault, counts};
 #[cfg(test)]
 pub use host::{block, current, wake, yield_now};
 pub use leave::leave;

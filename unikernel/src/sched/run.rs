@@ -244,11 +244,16 @@ pub fn lend_level(thread: &'static Thread, level: Option<u8>) -> bool {
 /// Runs others until `me`, which does not run any more, is to run again. The flag is closed.
 #[inline(always)]
 pub(super) fn run_next(me: &'static Thread) {
+    let (waits, mut rested) = (!me.is_in(State::Ready), false);
     loop {
         let Some(next) = pop() else {
+            rested = true;
             idle();
             continue;
         };
+        if rested || !next.is(me) {
+            me.counters.switched(waits);
+        }
         next.set_state(State::Running);
         tick::begin_turn(next);
         if !is_alone() {

@@ -1,5 +1,6 @@
 //! What is known of a thread.
 
+use super::counts::Counters;
 use super::fpu::Saved;
 use super::policy::Policy;
 use super::queue;
@@ -66,6 +67,8 @@ pub struct Thread {
     /// When [`block`](super::block) is to return (CLOCK_MONOTONIC in ns), and who is next.
     pub(super) deadline: AtomicU64,
     pub(super) later: AtomicPtr<Thread>,
+    /// What has happened to it.
+    pub(super) counters: Counters,
     /// The next in the chain of its hash in the table of ids.
     pub(super) chain: AtomicPtr<Thread>,
     /// set_tid_address(2): a word that is cleared and woken when it ends.
@@ -107,6 +110,7 @@ impl Thread {
             since: AtomicU64::new(0),
             deadline: AtomicU64::new(0),
             later: AtomicPtr::new(null_mut()),
+            counters: Counters::new(),
             chain: AtomicPtr::new(null_mut()),
             clear_tid: AtomicUsize::new(0),
             robust: AtomicUsize::new(0),

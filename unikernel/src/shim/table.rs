@@ -210,7 +210,7 @@ syscalls! {
     __NR_setpgid setpgid(2) => sys::family::setpgid, Full, Complete, "";
     __NR_setsid setsid(0) => sys::family::setsid, Full, Complete, "";
     __NR_personality personality(1) => sys::family::personality, Full, Partial, "kept, without effect";
-    __NR_getrusage getrusage(2) => sys::family::getrusage, Full, Partial, "CPU time, all as the user's; the counts are 0";
+    __NR_getrusage getrusage(2) => sys::family::getrusage, Full, Partial, "CPU time, all as the user's; page faults and switches; other counts and the largest size are 0";
     __NR_times times(1) => sys::family::times, Full, Partial, "all CPU time is the user's";
     __NR_membarrier membarrier(3) => sys::family::membarrier, Full, Complete, "";
     __NR_getpgid getpgid(1) => sys::process::getpgid, Full, Complete, "";

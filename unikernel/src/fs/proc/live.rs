@@ -109,6 +109,7 @@ impl System for Live {
             0 => uptime.saturating_sub(idle),
             _ => thread.cpu_ns(),
         };
+        let counts = thread.counts();
         Some(Thread {
             name: thread.name(),
             state: match thread.state() {
@@ -119,7 +120,8 @@ impl System for Live {
             pending,
             blocked,
             time,
-            ..Thread::default()
+            faults: counts.faults,
+            switches: (counts.waits, counts.losses),
         })
     }
 
@@ -210,7 +212,10 @@ impl System for Live {
             uptime: time::monotonic_ns(),
             idle: time::slept_ns(),
             realtime: time::realtime_ns(),
-            switches: 0,
+            switches: {
+                let counts = sched::counts();
+                counts.waits + counts.losses
+            },
         }
     }
 
