@@ -10,7 +10,7 @@
 use super::dispatch::ENTRIES;
 use super::row::LIMIT;
 use super::table::FAST;
-use crate::cpu::{CPU, Cpu};
+use crate::cpu::{CPU, Cpu, work};
 use crate::signal;
 use core::arch::global_asm;
 use core::mem::offset_of;
@@ -243,8 +243,8 @@ global_asm!(
     "    LINTEL_XMM save, 0",
     "    call rdi",
     "lintel_switch_done:",
-    "    cmp qword ptr [rip + lintel_cpu + {work}], 0",
-    "    jne 3f",
+    "    test dword ptr [rip + lintel_cpu + {work}], {signal}",
+    "    jnz 3f",
     "lintel_switch_checked:",
     "2:  LINTEL_XMM load, 0",
     "    mov rsp, rbp",
@@ -264,6 +264,7 @@ global_asm!(
     kernel_stack = const offset_of!(Cpu, kernel_stack),
     flags = const offset_of!(Cpu, flags),
     work = const offset_of!(Cpu, work),
+    signal = const work::SIGNAL,
     exit = const signal::EXIT,
     on_exit = sym signal::on_exit,
     on_exit_again = sym signal::on_exit_again,

@@ -282,10 +282,10 @@ pub unsafe fn after_interrupt(frame: &mut Frame) {
 /// The trap flag.
 const TRAP: u64 = 1 << 8;
 
-/// A fast call leaves the kernel stack, on which it does not look itself whether there is a signal: the
-/// thread goes on in steps, if there is one, with these flags.
+/// A fast call leaves the kernel stack, and there is a signal to take: the thread goes on in steps, with
+/// these flags.
 pub(crate) extern "C" fn step_out(flags: &mut u64) {
-    if is_due() && *flags & TRAP == 0 {
+    if *flags & TRAP == 0 {
         *flags |= TRAP;
         with(|_, thread| thread.stepping = true);
     }
