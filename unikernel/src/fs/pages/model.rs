@@ -17,7 +17,9 @@ enum State {
 }
 
 /// How many pages the model has: more than a node of the tree.
-const PAGES: usize = 150;
+const PAGES: usize = if cfg!(miri) { 12 } else { 150 };
+/// Of them, those that a file may have to begin with.
+const IMAGE: usize = PAGES * 4 / 15;
 const SPAN: usize = PAGES * PAGE;
 
 struct Model {
@@ -163,7 +165,7 @@ impl Model {
 
 /// One run of `operations` random operations on a file whose content begins at `base`.
 fn run(random: &mut Random, base: u64, operations: usize) {
-    let image = &*vec![0x5au8; random.below(40 * PAGE as u64) as usize].leak();
+    let image = &*vec![0x5au8; random.below((IMAGE * PAGE) as u64) as usize].leak();
     let image = if base == 0 { image } else { &[] };
     let (mut store, mut model) = (PageStore::from_image(image), Model::new(base, image));
     let limit = 20 + random.below(120);
