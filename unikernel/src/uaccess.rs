@@ -222,6 +222,16 @@ impl UserPtr<[u64; 2]> {
     }
 }
 
+impl UserPtr<u64> {
+    /// Writes a word as [`UserPtr::write_short`] writes two bytes.
+    #[inline(always)]
+    pub fn write_word(self, value: u64) -> Option<()> {
+        // SAFETY: the range is not ours; that it may not be mapped is the store's business.
+        let done = short_ok(self.0, 8) && unsafe { store::put(self.0, value) };
+        done.then_some(())
+    }
+}
+
 impl UserPtr<[u8; 2]> {
     /// Writes two bytes without touching a vector register; `None` when that takes a closer look, or
     /// ends in `EFAULT`.

@@ -12,6 +12,7 @@
 use crate::cred::{self, caps};
 use crate::fs::dcache::DentryId;
 use crate::fs::device::Device;
+use crate::fs::event::Event;
 use crate::fs::file::Description;
 use crate::fs::inode::{Inode, Kind};
 use crate::fs::pages::PageStore;
@@ -46,7 +47,7 @@ fn unwatched_file<'a>(fd: i32) -> Option<&'a Description> {
     open_file(fd)
 }
 
-/// read(2) from `/dev/null`, and from a regular file or a pipe a few bytes.
+/// read(2) from `/dev/null`, from a regular file or a pipe a few bytes, and from an eventfd.
 #[inline(always)]
 pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
     let file = unwatched_file(fd)?;
@@ -64,6 +65,9 @@ pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
         Kind::Fifo(_) => file
             .end()?
             .read_short(UserSlice::new(buffer.address(), count)),
+        Kind::Event(Event::Counter(counter)) => {
+            counter.read_short(UserSlice::new(buffer.address(), count))
+        }
         _ => None,
     }
 }
@@ -100,14 +104,14 @@ fn read_regular(
     Some(count)
 }
 
-/// write(2) to `/dev/null` and `/dev/zero`, and a few bytes to a pipe.
+/// write(2) to `/dev/null` and `/dev/zero`, a few bytes to a pipe, and to an eventfd.
 #[inline(always)]
 pub fn write(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
     let file = unwatched_file(fd)?;
     if !file.is_writable() {
         return None;
     }
-    match file.inode().kind {
+    match &file.inode().kind {
         Kind::Device(Device::Null | Device::Zero) => {
             let fits = count <= super::file::MAX_TRANSFER && access_ok(buffer.address(), count);
             fits.then_some(count)
@@ -115,6 +119,9 @@ pub fn write(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
         Kind::Fifo(_) => {
             let from = UserSlice::new(buffer.address(), count);
             file.end()?.write_short(from, file.flags())
+        }
+        Kind::Event(Event::Counter(counter)) => {
+            counter.write_short(UserSlice::new(buffer.address(), count))
         }
         _ => None,
     }

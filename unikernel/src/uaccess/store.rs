@@ -54,7 +54,7 @@ pub unsafe fn put_short(dst: usize, value: u16) -> bool {
 /// # Safety
 /// As for [`put_short`].
 #[inline(always)]
-unsafe fn put(dst: usize, value: u64) -> bool {
+pub unsafe fn put(dst: usize, value: u64) -> bool {
     // SAFETY: as above.
     unsafe {
         faulting!("mov [{dst}], {value}",

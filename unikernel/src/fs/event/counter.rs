@@ -77,6 +77,35 @@ impl Counter {
         Ok(SIZE)
     }
 
+    /// The same, if it can be done at once and nobody is to be told.
+    #[inline(always)]
+    pub fn read_short(&self, to: UserSlice) -> Option<usize> {
+        let value = self.value();
+        if to.len() < SIZE || value == 0 || self.writable.has_waiters() {
+            return None;
+        }
+        let taken = if self.semaphore { 1 } else { value };
+        UserPtr::<u64>::new(to.start()).write_word(taken)?;
+        self.value.store(value - taken, Relaxed);
+        Some(SIZE)
+    }
+
+    /// The same for a write.
+    #[inline(always)]
+    pub fn write_short(&self, from: UserSlice) -> Option<usize> {
+        if from.len() < SIZE || self.readable.has_waiters() {
+            return None;
+        }
+        let mut more = 0_u64;
+        // SAFETY: there is room for a word.
+        unsafe { from.take(SIZE).read_all(&raw mut more as *mut u8) }?;
+        if more > MOST - self.value() {
+            return None;
+        }
+        self.value.store(self.value() + more, Relaxed);
+        Some(SIZE)
+    }
+
     /// The events of poll(2) that hold now.
     pub fn events(&self) -> u32 {
         let value = self.value();
@@ -126,6 +155,33 @@ mod tests {
         let semaphore = Counter::new(2, true);
         assert_eq!((read(&semaphore), read(&semaphore)), (Ok(1), Ok(1)));
         assert_eq!(read(&semaphore), Err(Errno::EAGAIN));
+    }
+
+    #[test]
+    fn short_cuts_do_what_is_done_at_once() {
+        let counter = Counter::new(0, false);
+        let mut word = 5_u64;
+        let slice = UserSlice::new(&raw mut word as usize, 8);
+        assert_eq!(counter.read_short(slice), None);
+        assert_eq!(counter.write_short(slice), Some(8));
+        assert_eq!(counter.write_short(slice), Some(8));
+        assert_eq!(counter.read_short(slice), Some(8));
+        assert_eq!((word, counter.value()), (10, 0));
+        word = MOST;
+        assert_eq!(counter.write_short(slice), Some(8));
+        word = 1;
+        assert_eq!(counter.write_short(slice), None);
+        word = u64::MAX;
+        assert_eq!(counter.write_short(slice), None);
+        let short = UserSlice::new(slice.start(), 7);
+        assert_eq!(counter.read_short(short), None);
+        assert_eq!(counter.write_short(short), None);
+        // Somebody has to be told.
+        counter.writable.join();
+        assert_eq!(counter.read_short(slice), None);
+        let semaphore = Counter::new(2, true);
+        assert_eq!(semaphore.read_short(slice), Some(8));
+        assert_eq!((word, semaphore.value()), (1, 1));
     }
 
     #[test]
