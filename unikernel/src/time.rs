@@ -166,6 +166,21 @@ fn monotonic_at(tsc: u64) -> u64 {
     scale(tsc.wrapping_sub(START.load(Relaxed)), mult())
 }
 
+/// CLOCK_MONOTONIC, if a clock was asked before: without a call.
+#[inline(always)]
+pub fn monotonic_again() -> Option<u64> {
+    let mult = MULT.load(Relaxed);
+    (mult != 0).then(|| scale(tsc().wrapping_sub(START.load(Relaxed)), mult))
+}
+
+/// CLOCK_REALTIME, if it was asked before: without a call.
+#[inline(always)]
+pub fn realtime_again() -> Option<u64> {
+    let epoch = EPOCH.load(Relaxed);
+    let since = monotonic_again().filter(|_| epoch != 0)?;
+    Some(epoch.wrapping_add(since))
+}
+
 /// Nanoseconds since the Unix epoch (CLOCK_REALTIME).
 #[inline(always)]
 pub fn realtime_ns() -> u64 {

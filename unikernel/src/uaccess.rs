@@ -222,6 +222,16 @@ impl UserPtr<[u64; 2]> {
     }
 }
 
+impl UserPtr<[u64; 2]> {
+    /// The same as [`UserPtr::write_short`] has it.
+    #[inline(always)]
+    pub fn write_pair_short(self, low: u64, high: u64) -> Option<()> {
+        // SAFETY: the range is not ours; that it may not be mapped is the store's business.
+        let done = short_ok(self.0, 16) && unsafe { store::put_pair(self.0, low, high) };
+        done.then_some(())
+    }
+}
+
 impl UserPtr<u64> {
     /// Writes a word as [`UserPtr::write_short`] writes two bytes.
     #[inline(always)]

@@ -56,9 +56,16 @@ pub unsafe fn put_short(dst: usize, value: u16) -> bool {
 #[inline(always)]
 pub unsafe fn put(dst: usize, value: u64) -> bool {
     // SAFETY: as above.
+    unsafe { put_at::<0>(dst, value) }
+}
+
+/// The same, `AT` bytes behind `dst`.
+#[inline(always)]
+unsafe fn put_at<const AT: usize>(dst: usize, value: u64) -> bool {
+    // SAFETY: as above.
     unsafe {
-        faulting!("mov [{dst}], {value}",
-            dst = in(reg) dst, value = in(reg) value, fault = label { return false },);
+        faulting!("mov [{dst} + {at}], {value}", dst = in(reg) dst, value = in(reg) value,
+            at = const AT, fault = label { return false },);
     }
     true
 }
@@ -70,7 +77,7 @@ pub unsafe fn put(dst: usize, value: u64) -> bool {
 #[inline(always)]
 pub unsafe fn put_pair(dst: usize, low: u64, high: u64) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { put(dst, low) && put(dst + 8, high) }
+    unsafe { put(dst, low) && put_at::<8>(dst, high) }
 }
 
 /// Where a fault of one of these stores goes on.

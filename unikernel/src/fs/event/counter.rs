@@ -160,18 +160,18 @@ mod tests {
     #[test]
     fn short_cuts_do_what_is_done_at_once() {
         let counter = Counter::new(0, false);
-        let mut word = 5_u64;
-        let slice = UserSlice::new(&raw mut word as usize, 8);
+        let word = AtomicU64::new(5);
+        let slice = UserSlice::new(word.as_ptr() as usize, 8);
         assert_eq!(counter.read_short(slice), None);
         assert_eq!(counter.write_short(slice), Some(8));
         assert_eq!(counter.write_short(slice), Some(8));
         assert_eq!(counter.read_short(slice), Some(8));
-        assert_eq!((word, counter.value()), (10, 0));
-        word = MOST;
+        assert_eq!((word.load(Relaxed), counter.value()), (10, 0));
+        word.store(MOST, Relaxed);
         assert_eq!(counter.write_short(slice), Some(8));
-        word = 1;
+        word.store(1, Relaxed);
         assert_eq!(counter.write_short(slice), None);
-        word = u64::MAX;
+        word.store(u64::MAX, Relaxed);
         assert_eq!(counter.write_short(slice), None);
         let short = UserSlice::new(slice.start(), 7);
         assert_eq!(counter.read_short(short), None);
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(counter.read_short(slice), None);
         let semaphore = Counter::new(2, true);
         assert_eq!(semaphore.read_short(slice), Some(8));
-        assert_eq!((word, semaphore.value()), (1, 1));
+        assert_eq!((word.load(Relaxed), semaphore.value()), (1, 1));
     }
 
     #[test]
