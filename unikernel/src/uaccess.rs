@@ -352,6 +352,15 @@ impl UserSlice {
         (left == 0).then_some(())
     }
 
+    /// Clears all of the slice; `None` when not all of it is user memory that can be written to.
+    #[inline(always)]
+    pub(crate) fn zero_all(&self) -> Option<()> {
+        // SAFETY: the range is not ours; that it may not be mapped is the routine's business.
+        let done =
+            access_ok(self.start, self.len) && unsafe { copy::zero(self.start, self.len) == 0 };
+        done.then_some(())
+    }
+
     /// As [`write`](Self::write), from memory to which there can be no reference, because others
     /// may write to it: a page of a file.
     ///

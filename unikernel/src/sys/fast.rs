@@ -47,7 +47,7 @@ fn unwatched_file<'a>(fd: i32) -> Option<&'a Description> {
     open_file(fd)
 }
 
-/// read(2) from `/dev/null`, from a regular file or a pipe a few bytes, and from an eventfd.
+/// read(2) from `/dev/null` and `/dev/zero`, from a regular file or a pipe a few bytes, and from an eventfd.
 #[inline(always)]
 pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
     let file = unwatched_file(fd)?;
@@ -56,6 +56,10 @@ pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
     }
     match &file.inode().kind {
         Kind::Device(Device::Null) => access_ok(buffer.address(), count).then_some(0),
+        Kind::Device(Device::Zero) if count <= LONGEST => {
+            UserSlice::new(buffer.address(), count).zero_all()?;
+            Some(count)
+        }
         Kind::File(store) => {
             let at = file.position();
             let done = read_regular(file, store, at, buffer, count)?;
