@@ -58,6 +58,7 @@ fn everything_comes_back() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn runs_cross_parts_whose_bits_were_never_cleared() {
     const MIB: usize = 1 << 20;
     let mut f = frames(1200 * MIB, 0..0);

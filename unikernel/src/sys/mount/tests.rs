@@ -53,6 +53,7 @@ fn text_of(path: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads a page of options, whatever there is")]
 fn a_limited_tmpfs_has_its_limits() {
     let _fs = boot();
     let flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -89,6 +90,7 @@ fn a_limited_tmpfs_has_its_limits() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads a page of options, whatever there is")]
 fn arguments_are_checked_in_the_order_of_linux() {
     let _fs = boot();
     let (m, tmpfs) = (cstr("m\0"), cstr("tmpfs\0"));
@@ -120,6 +122,7 @@ fn arguments_are_checked_in_the_order_of_linux() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads a page of options, whatever there is")]
 fn what_is_not_there_is_refused() {
     let _fs = boot();
     for flags in [
@@ -157,6 +160,7 @@ fn what_is_not_there_is_refused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads a page of options, whatever there is")]
 fn unmounting_is_checked_in_the_order_of_linux() {
     let _fs = boot();
     for (target, flags, wanted) in [
@@ -180,6 +184,7 @@ fn unmounting_is_checked_in_the_order_of_linux() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads a page of options, whatever there is")]
 fn only_who_may_mounts() {
     let _fs = boot();
     put("m", "tmpfs", 0, "").unwrap();
@@ -195,6 +200,7 @@ fn only_who_may_mounts() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads a page of options, whatever there is")]
 fn a_short_page_of_options_is_enough() {
     let _fs = boot();
     let data = [&b"size=8k\0"[..], &[b'x'; 100]].concat();
@@ -204,6 +210,7 @@ fn a_short_page_of_options_is_enough() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads a page of options, whatever there is")]
 fn short_cuts_see_what_is_mounted() {
     use crate::sys::fast;
     let _fs = boot();
