@@ -6,6 +6,8 @@ fn main() {
         println!("cargo:rustc-link-arg-bins={argument}");
     }
     println!("cargo:rustc-link-arg-bins=-Wl,-T,{script}");
+    // Nothing is relocated at the start, so nothing is to be made read-only then: that takes two pages.
+    println!("cargo:rustc-link-arg-bins=-Wl,-z,norelro");
     // At 1 MiB, where RAM begins on a PC: two mebibytes are enough then.
     println!("cargo:rustc-link-arg-bins=-Wl,--image-base=0x100000");
 }
