@@ -25,6 +25,12 @@ pub fn check(project: &Project, only: &[String]) -> Result<u8> {
     let mut told = figures(&page);
     known(only, &told.keys().cloned().collect::<Vec<_>>())?;
     told.retain(|name, _| only.is_empty() || only.contains(name));
+    if told.is_empty() {
+        let path = path.display();
+        return Err(failure::user(format!(
+            "{path} tells no counts: --write-docs"
+        )));
+    }
     let qemu = install::ensure(&runner::QEMU)?;
     let (benchmark, smallest) = build(project)?;
     let program = Program::new(benchmark, benchmark_root(project)?, qemu.clone())?;
