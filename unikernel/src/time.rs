@@ -163,14 +163,20 @@ pub fn monotonic_ns() -> u64 {
 /// CLOCK_MONOTONIC when the TSC was `tsc`.
 #[inline(always)]
 fn monotonic_at(tsc: u64) -> u64 {
-    scale(tsc.wrapping_sub(START.load(Relaxed)), mult())
+    since_boot(tsc, mult())
+}
+
+/// The same by a rate that is known.
+#[inline(always)]
+fn since_boot(tsc: u64, mult: u64) -> u64 {
+    scale(tsc.wrapping_sub(START.load(Relaxed)), mult)
 }
 
 /// CLOCK_MONOTONIC, if a clock was asked before: without a call.
 #[inline(always)]
 pub fn monotonic_again() -> Option<u64> {
     let mult = MULT.load(Relaxed);
-    (mult != 0).then(|| scale(tsc().wrapping_sub(START.load(Relaxed)), mult))
+    (mult != 0).then(|| since_boot(tsc(), mult))
 }
 
 /// CLOCK_REALTIME, if it was asked before: without a call.

@@ -1,8 +1,7 @@
 //! Whether the instructions that the documentation tells are still true.
 
-use super::lives::Program;
 use super::report::BOOT;
-use super::{PAGE, SMALLEST, benchmark_root, build, known};
+use super::{PAGE, SMALLEST, known, programs};
 use crate::profile::units::{change, grouped};
 use crate::project::Project;
 use crate::runner::{self, install};
@@ -32,8 +31,7 @@ pub fn check(project: &Project, only: &[String]) -> Result<u8> {
         )));
     }
     let qemu = install::ensure(&runner::QEMU)?;
-    let (benchmark, smallest) = build(project)?;
-    let program = Program::new(benchmark, benchmark_root(project)?, qemu.clone())?;
+    let (program, smallest) = programs(project, &qemu)?;
     let names: Vec<_> = told.keys().filter(|name| *name != BOOT).cloned().collect();
     eprintln!("lintel: counting the instructions of {} rows", names.len());
     let mut counted = BTreeMap::new();

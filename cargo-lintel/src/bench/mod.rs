@@ -122,9 +122,7 @@ fn measure(project: &Project, options: &Options) -> Result<Report> {
     let facts = accel::observe(&qemu);
     let choice = options.accel.unwrap_or_default();
     let decision = accel::decide(choice, &facts).map_err(failure::environment)?;
-    let (benchmark, smallest) = build(project)?;
-    let root = benchmark_root(project)?;
-    let program = Program::new(benchmark, root, qemu.clone())?;
+    let (program, smallest) = programs(project, &qemu)?;
     known(&options.only, &program.rows()?)?;
     let before = Work::now();
     let (mut rows, passes) = passes(&program, &decision, options)?;
@@ -200,6 +198,13 @@ fn passes(
         rows = rows::merge(&native, &vm);
     }
     Ok((rows, MOST_PASSES))
+}
+
+/// The benchmark, and the ELF file of the smallest program.
+fn programs(project: &Project, qemu: &Path) -> Result<(Program, PathBuf)> {
+    let (benchmark, smallest) = build(project)?;
+    let program = Program::new(benchmark, benchmark_root(project)?, qemu.to_path_buf())?;
+    Ok((program, smallest))
 }
 
 /// The ELF files of the benchmark and of the smallest program.

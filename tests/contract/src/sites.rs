@@ -39,8 +39,13 @@ impl Form {
         match self {
             Self::Minus4095 => Some((-4095, true)),
             Self::Minus4096 | Self::XorCompared | Self::Page | Self::Line => Some((-4096, false)),
-            Self::Bare | Self::Long | Self::Xor | Self::Naked | Self::Spin => None,
-            Self::Fifth | Self::Jumped => None,
+            Self::Bare
+            | Self::Long
+            | Self::Xor
+            | Self::Naked
+            | Self::Spin
+            | Self::Fifth
+            | Self::Jumped => None,
         }
     }
 

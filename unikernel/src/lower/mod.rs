@@ -39,7 +39,7 @@ pub use owners::{behind, is_trampoline, moved, original, original_state};
 pub use text::alias;
 use text::write_arena;
 pub(crate) use text::write_text;
-use trampoline::{MOVED, QUICK_ANSWER, QUICK_MOVED, SLOT, Tail, WINDOW, jump_to};
+use trampoline::{MOVED, QUICK_ANSWER, QUICK_MOVED, SLOT, Tail, WINDOW, jump_at, jump_to};
 
 /// Every value of two displacement bytes: so far on, the second of them is the same again.
 const TURN: usize = 64 << 10;
@@ -205,9 +205,7 @@ pub fn arrived(rip: usize) -> bool {
 impl Lowered {
     /// Whether the jump is still there.
     fn stands(&self) -> bool {
-        let mut now = [0; WINDOW];
-        let read = UserSlice::new(self.site, WINDOW).read(&mut now);
-        read == Ok(WINDOW) && jump_to(self.site, self.start) == Some(now)
+        jump_at(self.site) == Some(self.start)
     }
 }
 

@@ -224,10 +224,8 @@ enum Place {
     Own,
     /// In a system call that will look before it ends.
     Call,
-    /// At the end of one that has looked already, on the kernel stack.
-    Checked,
-    /// The same, of a fast one that was there for a while.
-    SwitchChecked,
+    /// At the end of one that has looked already, on the kernel stack; it looks again from there.
+    Checked(u64),
     /// Leaving by a frame.
     Leaving,
     /// In the library, on the application's stack.
@@ -239,9 +237,9 @@ fn place(frame: &Frame) -> Place {
     if within(at(lintel_exit_leave)..at(lintel_exit_end)) {
         Place::Leaving
     } else if within(at(lintel_shim_checked)..at(lintel_shim_checked_end)) {
-        Place::Checked
+        Place::Checked(at(lintel_shim_done))
     } else if within(at(lintel_switch_checked)..at(lintel_switch_checked_end)) {
-        Place::SwitchChecked
+        Place::Checked(at(lintel_switch_done))
     } else if on_kernel_stack(frame.rsp) {
         Place::Call
     } else if fault::in_library(frame.rip as usize) || lower::is_trampoline(frame.rip as usize) {
@@ -268,8 +266,7 @@ pub unsafe fn after_interrupt(frame: &mut Frame) {
         // SAFETY: the caller's.
         Place::Own => unsafe { deliver_above(frame) },
         Place::Call => {}
-        Place::Checked => frame.rip = at(lintel_shim_done),
-        Place::SwitchChecked => frame.rip = at(lintel_switch_done),
+        Place::Checked(look) => frame.rip = look,
         Place::Leaving => {
             frame.rip = at(lintel_exit_again);
             frame.rsp = (CPU.kernel_stack.load(Relaxed) - EXIT) as u64;

@@ -54,10 +54,11 @@ pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
     if !file.is_readable() {
         return None;
     }
+    let into = UserSlice::new(buffer.address(), count);
     match &file.inode().kind {
         Kind::Device(Device::Null) => access_ok(buffer.address(), count).then_some(0),
         Kind::Device(Device::Zero) if count <= LONGEST => {
-            UserSlice::new(buffer.address(), count).zero_all()?;
+            into.zero_all()?;
             Some(count)
         }
         Kind::File(store) => {
@@ -66,12 +67,8 @@ pub fn read(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
             file.set_position(at + done as u64);
             Some(done)
         }
-        Kind::Fifo(_) => file
-            .end()?
-            .read_short(UserSlice::new(buffer.address(), count)),
-        Kind::Event(Event::Counter(counter)) => {
-            counter.read_short(UserSlice::new(buffer.address(), count))
-        }
+        Kind::Fifo(_) => file.end()?.read_short(into),
+        Kind::Event(Event::Counter(counter)) => counter.read_short(into),
         _ => None,
     }
 }
@@ -115,18 +112,14 @@ pub fn write(fd: i32, buffer: UserPtr<u8>, count: usize) -> Option<usize> {
     if !file.is_writable() {
         return None;
     }
+    let from = UserSlice::new(buffer.address(), count);
     match &file.inode().kind {
         Kind::Device(Device::Null | Device::Zero) => {
             let fits = count <= super::file::MAX_TRANSFER && access_ok(buffer.address(), count);
             fits.then_some(count)
         }
-        Kind::Fifo(_) => {
-            let from = UserSlice::new(buffer.address(), count);
-            file.end()?.write_short(from, file.flags())
-        }
-        Kind::Event(Event::Counter(counter)) => {
-            counter.write_short(UserSlice::new(buffer.address(), count))
-        }
+        Kind::Fifo(_) => file.end()?.write_short(from, file.flags()),
+        Kind::Event(Event::Counter(counter)) => counter.write_short(from),
         _ => None,
     }
 }

@@ -101,12 +101,12 @@ impl System for Live {
     }
 
     fn thread(&self, tid: u32) -> Option<Thread> {
-        let Clock { uptime, idle, .. } = self.clock();
         let thread = find(tid)?;
         let [blocked, pending] = signal::sets_of(thread);
         // As CLOCK_PROCESS_CPUTIME_ID has it, if there are no others.
         let time = match sched::others() {
-            0 => uptime.saturating_sub(idle),
+            0 if registered() => time::cpu_ns(),
+            0 => 0,
             _ => thread.cpu_ns(),
         };
         let counts = thread.counts();
